@@ -1,0 +1,251 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Opens without blocking (a FIFO would) and lets only regular files through. */
+static status open_regular(int *fd, uint64_t *size, const char *path, err *e) {
+    const int f = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (f < 0) return fail(e, E_IO, "%s: %s", path, strerror(errno));
+    struct stat st;
+    if (fstat(f, &st) != 0) {
+        const int why = errno;
+        close(f);
+        return fail(e, E_IO, "%s: %s", path, strerror(why));
+    }
+    if (!S_ISREG(st.st_mode)) {
+        close(f);
+        return fail(e, E_IO, "%s: not a regular file", path);
+    }
+    *fd = f;
+    *size = (uint64_t)st.st_size;
+    return OK;
+}
+
+status map_open(file_map *m, const char *path, err *e) {
+    int fd;
+    uint64_t size;
+    const status st = open_regular(&fd, &size, path, e);
+    if (st != OK) return st;
+    void *p = NULL;
+    if (size > SIZE_MAX) {
+        close(fd);
+        return fail(e, E_LIMIT, "%s: too large to map on this machine", path);
+    }
+    if (size > 0) {
+        p = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+        if (p == MAP_FAILED) {
+            const int why = errno;
+            close(fd);
+            return fail(e, E_IO, "%s: cannot map %llu bytes: %s", path, (unsigned long long)size, strerror(why));
+        }
+    }
+    close(fd);
+    m->data = p;
+    m->size = size;
+    return OK;
+}
+
+void map_close(file_map *m) {
+    if (m->data) munmap((void *)(uintptr_t)m->data, (size_t)m->size);
+    *m = (file_map){0};
+}
+
+static void on_bus_error(int sig) {
+    (void)sig;
+    static const char text[] = "ds4: a mapped file became shorter while it was in use (or its disk failed): "
+                               "check the file and start again\n";
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(1);
+    _exit(1);
+}
+
+void map_guard_install(void) {
+    struct sigaction sa = {0};
+    sa.sa_handler = on_bus_error;
+    sigemptyset(&sa.sa_mask);
+    sigaction(SIGBUS, &sa, NULL);
+}
+
+status file_read(buf *out, const char *path, uint64_t limit, err *e) {
+    int fd;
+    uint64_t size;
+    const status st = open_regular(&fd, &size, path, e);
+    if (st != OK) return st;
+    if (size > limit) {
+        close(fd);
+        return fail(e, E_LIMIT, "%s: %llu bytes, the limit here is %llu", path, (unsigned long long)size,
+                    (unsigned long long)limit);
+    }
+    const size_t before = out->n;
+    if (!buf_reserve(out, (size_t)size)) {
+        close(fd);
+        return fail(e, E_NOMEM, "%s: out of memory", path);
+    }
+    while (out->n - before < size) {
+        const ssize_t n = read(fd, out->data + out->n, (size_t)size - (out->n - before));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            const int why = n < 0 ? errno : EIO;
+            close(fd);
+            out->n = before;
+            return fail(e, E_IO, "%s: %s", path, n < 0 ? strerror(why) : "became shorter while it was read");
+        }
+        out->n += (size_t)n;
+    }
+    close(fd);
+    out->data[out->n] = 0;
+    return OK;
+}
+
+struct out_file {
+    int fd;
+    char *path, *temp;
+    uint64_t written;
+    size_t held;
+    uint8_t hold[1 << 16];
+};
+
+status out_open(out_file **out, const char *path, int mode, err *e) {
+    out_file *f = calloc(1, sizeof *f);
+    const size_t room = strlen(path) + 32;
+    if (f) {
+        f->path = malloc(room);
+        f->temp = malloc(room);
+    }
+    if (!f || !f->path || !f->temp) {
+        if (f) free(f->path), free(f->temp);
+        free(f);
+        return fail(e, E_NOMEM, "%s: out of memory", path);
+    }
+    snprintf(f->path, room, "%s", path);
+    f->fd = -1;
+    for (unsigned i = 0; i < 100 && f->fd < 0; i++) {
+        snprintf(f->temp, room, "%s.tmp-%ld-%u", path, (long)getpid(), i);
+        f->fd = open(f->temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (f->fd < 0 && errno != EEXIST) break;
+    }
+    if (f->fd < 0) {
+        const int why = errno;
+        free(f->path), free(f->temp), free(f);
+        return fail(e, E_IO, "%s: cannot create: %s", path, strerror(why));
+    }
+    if (mode != 0600 && fchmod(f->fd, (mode_t)mode) != 0) {
+        const int why = errno;
+        out_abort(f);
+        return fail(e, E_IO, "%s: %s", path, strerror(why));
+    }
+    *out = f;
+    return OK;
+}
+
+static status write_all(out_file *f, const uint8_t *p, size_t n, err *e) {
+    while (n) {
+        const ssize_t w = write(f->fd, p, n);
+        if (w < 0 && errno == EINTR) continue;
+        if (w < 0) return fail(e, E_IO, "%s: write failed: %s", f->path, strerror(errno));
+        p += w, n -= (size_t)w;
+    }
+    return OK;
+}
+
+static status flush_hold(out_file *f, err *e) {
+    const status st = write_all(f, f->hold, f->held, e);
+    f->held = 0;
+    return st;
+}
+
+status out_write(out_file *f, const void *p, size_t n, err *e) {
+    status st = OK;
+    if (n > sizeof f->hold - f->held) st = flush_hold(f, e);
+    if (st == OK && n > sizeof f->hold) {
+        st = write_all(f, p, n, e);
+    } else if (st == OK && n) {
+        memcpy(f->hold + f->held, p, n);
+        f->held += n;
+    }
+    if (st == OK) f->written += n;
+    return st;
+}
+
+status out_patch(out_file *f, uint64_t at, const void *p, size_t n, err *e) {
+    if (at > f->written || n > f->written - at)
+        return fail(e, E_USAGE, "%s: patch beyond what was written", f->path);
+    const status st = flush_hold(f, e);
+    if (st != OK) return st;
+    const uint8_t *b = p;
+    while (n) {
+        const ssize_t w = pwrite(f->fd, b, n, (off_t)at);
+        if (w < 0 && errno == EINTR) continue;
+        if (w < 0) return fail(e, E_IO, "%s: write failed: %s", f->path, strerror(errno));
+        b += w, at += (uint64_t)w, n -= (size_t)w;
+    }
+    return OK;
+}
+
+uint64_t out_size(const out_file *f) { return f->written; }
+
+static void out_free(out_file *f) {
+    free(f->path);
+    free(f->temp);
+    free(f);
+}
+
+/* The folder is synced as well: without it a power loss may forget the new name. */
+static void sync_folder(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *dir = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    if (!dir) return;
+    const int fd = open(dir, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(dir);
+}
+
+status out_finish(out_file *f, err *e) {
+    status st = flush_hold(f, e);
+    if (st == OK && fsync(f->fd) != 0) st = fail(e, E_IO, "%s: sync failed: %s", f->path, strerror(errno));
+    if (close(f->fd) != 0 && st == OK) st = fail(e, E_IO, "%s: close failed: %s", f->path, strerror(errno));
+    if (st == OK && rename(f->temp, f->path) != 0)
+        st = fail(e, E_IO, "%s: rename failed: %s", f->path, strerror(errno));
+    if (st != OK) unlink(f->temp);
+    else sync_folder(f->path);
+    out_free(f);
+    return st;
+}
+
+void out_abort(out_file *f) {
+    if (!f) return;
+    close(f->fd);
+    unlink(f->temp);
+    out_free(f);
+}
+
+static status file_sink(void *self, const void *p, size_t n, err *e) { return out_write(self, p, n, e); }
+
+sink sink_file(out_file *f) { return (sink){file_sink, f}; }
+
+static status buf_sink(void *self, const void *p, size_t n, err *e) {
+    buf_add(self, p, n);
+    return ((buf *)self)->failed ? fail(e, E_NOMEM, "out of memory") : OK;
+}
+
+sink sink_buf(buf *b) { return (sink){buf_sink, b}; }
+
+static status mem_source(void *self, void *p, size_t n, err *e) {
+    mem_reader *r = self;
+    if (n > r->n - r->at) return fail(e, E_FORMAT, "ends early: %zu bytes wanted at offset %zu of %zu", n, r->at, r->n);
+    if (n) memcpy(p, r->data + r->at, n);
+    r->at += n;
+    return OK;
+}
+
+source source_mem(mem_reader *r) { return (source){mem_source, r}; }
