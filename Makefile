@@ -1,87 +1,127 @@
 # make            all programs, with every backend this machine offers     make test      unit tests and end-to-end tests
 # make cpu|cuda|metal   the same with one backend only                     make asan ubsan tsan   the tests under a sanitizer
 # make fuzz       every fuzz target for FUZZ_SECONDS each                  make layers    who may include whom
+# make libds4.a   the library for other programs: src/ds4.h                make bench     the measuring programs of bench/
 # make clean      removes build/
 #
-# Sources are found by room: src/ROOM/*.c go into build/libds4.a, X_test.c is a test, X_fuzz.c a fuzz target, src/apps/X.c a
-# program. A file named X_avx2.c is compiled for that instruction set and only where it exists.
+# Sources are found by room: src/ROOM/*.c go into one inner archive (libcore.a), X_test.c is a test, X_fuzz.c a fuzz target,
+# src/apps/X.c a program. A file named X_avx2.c is compiled for that instruction set and only where it exists.
+# Variables: B the build folder, CC, OPT, SAN sanitizer flags, WERROR=1 warnings are errors, V=1 shows the commands.
 
-B      ?= build
-ROOMS  := base quant gguf hf text model chat sample backend backend/cpu engine
-OS     := $(shell uname -s)
-ARCH   := $(shell uname -m)
-PKGS   := json-c libxxhash
+B       ?= build
+ROOMS   := base quant gguf hf text model chat sample backend backend/cpu engine api server
+OS      := $(shell uname -s)
+ARCH    := $(shell uname -m)
 VERSION := $(shell cat VERSION)
+LINUX   := $(filter Linux,$(OS))
+Q       := $(if $(V),,@)
 
-OPT    ?= -O2 -g
-WARN   := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
-HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
-CFLAGS += -std=c11 -D_GNU_SOURCE -D_DARWIN_C_SOURCE -ffp-contract=off -fno-strict-aliasing -pthread $(OPT) $(WARN) $(HARDEN) $(SAN) \
-          -Isrc -DDS4_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS))
-LDLIBS += $(shell pkg-config --libs $(PKGS)) -lm -pthread $(SAN)
-LDFLAGS += $(if $(filter Linux,$(OS)),-pie -Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now)
-comma  := ,
+PKGS    := json-c libxxhash
+TESTPKG := $(shell pkg-config --exists libutf8proc 2>/dev/null && echo libutf8proc)
+ifneq ($(MAKECMDGOALS),clean)
+$(if $(shell pkg-config --exists $(PKGS) && echo ok),,$(error pkg-config finds not all of: $(PKGS). ./start installs them))
+endif
 
-ISA_OFF := $(if $(filter x86_64 amd64,$(ARCH)),%_neon.c,%_avx2.c)
-ALL    := $(filter-out $(ISA_OFF),$(wildcard src/*.c $(ROOMS:%=src/%/*.c)))
-UNIT   := $(filter %_test.c,$(ALL)) $(wildcard tests/*_test.c)
-FUZZ   := $(filter %_fuzz.c,$(ALL))
-LIB    := $(filter-out %_test.c %_fuzz.c,$(ALL))
-APPS   := $(wildcard src/apps/*.c)
-APPLIB := $(wildcard src/apps/*/*.c)
-obj     = $(patsubst %.c,$(B)/obj/%.o,$(1))
-appname = $(if $(filter ds4,$(1)),ds4,ds4-$(1))
-BINS   := $(foreach a,$(APPS:src/apps/%.c=%),$(B)/bin/$(call appname,$(a)))
-TESTS  := $(patsubst %.c,$(B)/test/%,$(UNIT))
+OPT     ?= -O2 -g
+WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
+HARDEN  := -fstack-protector-strong $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) $(if $(LINUX),-fPIC -fno-semantic-interposition)
+CFLAGS  += -std=c11 -D_GNU_SOURCE -D_DARWIN_C_SOURCE -ffp-contract=off -fno-strict-aliasing -pthread $(OPT) $(WARN) $(HARDEN) \
+           $(SAN) -Isrc -DDS4_VERSION=\"$(VERSION)\" $(shell pkg-config --cflags $(PKGS))
+LDFLAGS += $(SAN) $(if $(LINUX),-pie -Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now -Wl$(comma)--as-needed)
+LDLIBS  += $(shell pkg-config --libs $(PKGS)) -lm -pthread
+EDITLIB := $(shell pkg-config --libs libedit 2>/dev/null || echo -ledit)
+comma   := ,
+isa_avx2 := -mavx2 -mfma -mf16c
+isa_of   = $(isa_$(lastword $(subst _, ,$(notdir $(1)))))
+
+ISA_OFF := $(if $(filter x86_64 amd64,$(ARCH)),,%_avx2.c) $(if $(filter arm64 aarch64,$(ARCH)),,%_neon.c)
+ALL     := $(filter-out $(ISA_OFF),$(wildcard src/*.c $(ROOMS:%=src/%/*.c) src/apps/*.c src/apps/*/*.c))
+UNIT    := $(filter %_test.c,$(ALL)) $(wildcard tests/*_test.c)
+FUZZ    := $(filter %_fuzz.c,$(ALL))
+CODE    := $(filter-out %_test.c %_fuzz.c,$(ALL))
+APPS    := $(filter $(wildcard src/apps/*.c),$(CODE))
+LIB     := $(filter-out $(APPS),$(CODE))
+obj      = $(patsubst %.c,$(B)/obj/%.o,$(1))
+appname  = $(if $(filter ds4,$(1)),ds4,ds4-$(1))
+BINS    := $(foreach a,$(APPS:src/apps/%.c=%),$(B)/bin/$(call appname,$(a)))
+PUBLIC  := $(if $(wildcard src/ds4.c),$(B)/libds4.a)
+EXAMPLES := $(if $(PUBLIC),$(patsubst %.c,$(B)/%,$(wildcard examples/*.c)))
+BENCHES := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
+SCRIPTS := $(patsubst %.sh,$(B)/test/%,$(wildcard tests/*_test.sh))
+TESTS   := $(patsubst %.c,$(B)/test/%,$(UNIT))
 FUZZERS := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ))
+DATA    := $(patsubst tests/%,$(B)/%,$(patsubst %.xz,%,$(shell find tests/data -type f 2>/dev/null)))
 
-all: $(BINS) $(B)/libds4.a $(B)/examples/minimal
+all: $(BINS) $(PUBLIC) $(EXAMPLES)
 	@echo "backends: cpu"
 cpu: all
-tests: $(TESTS)
+cuda metal:
+	@echo "ds4: the backend $@ is not part of this version: build with make cpu" >&2; exit 1
+tests: $(TESTS) $(SCRIPTS) $(DATA) $(BINS)
+data: $(DATA)
+bench: $(BENCHES)
+objects: $(call obj,$(ALL) $(wildcard tests/*.c bench/*.c examples/*.c))
+libds4.a: $(B)/libds4.a
 
-$(B)/libds4.a: $(call obj,$(LIB))
-	@rm -f $@; ar rcs $@ $^
-$(B)/libapps.a: $(call obj,$(APPLIB))
-	@rm -f $@; ar rcs $@ $^
-$(B)/obj/%.o: %.c Makefile VERSION
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(if $(findstring _avx2,$*),-mavx2 -mfma -mf16c) -MMD -MP -c -o $@ $<
+# A change of compiler or flags rebuilds; a change of this file's words does not.
+FLAGS := $(CC) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+ifneq ($(MAKECMDGOALS),clean)
+$(shell mkdir -p $(B); echo '$(FLAGS)' | cmp -s - $(B)/flags || echo '$(FLAGS)' >$(B)/flags)
+endif
+$(B)/obj/%.o: %.c $(B)/flags
+	@mkdir -p $(@D); echo "cc $<"
+	$(Q)$(CC) $(CFLAGS) $(if $(TESTPKG),$(if $(filter %_test,$*),-DHAVE_UTF8PROC)) $(call isa_of,$*) -MMD -MP -c -o $@ $<
+$(B)/libcore.a: $(call obj,$(LIB))
+	$(Q)rm -f $@; ar rcs $@ $^
+
+# Our inner names (fail, ...) would collide with a user's: the public archive is one object that shows ds4_* only.
+$(B)/libds4.a: $(B)/obj/src/ds4.o $(B)/libcore.a
+	$(Q)rm -f $@; $(LD) -r -o $(B)/obj/libds4.o $(if $(LINUX),,-exported_symbol '_ds4_*') $^
+	$(Q)$(if $(LINUX),objcopy -w --keep-global-symbol='ds4_*' $(B)/obj/libds4.o)
+	$(Q)ar rcs $@ $(B)/obj/libds4.o
+
+link = $(Q)mkdir -p $(@D); echo "link $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 define link_app
-$(B)/bin/$(call appname,$(1)): $(B)/obj/src/apps/$(1).o $(B)/libapps.a $(B)/libds4.a
-	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+$(B)/bin/$(call appname,$(1)): $(B)/obj/src/apps/$(1).o $(B)/libcore.a
+	$$(link) $$(LDLIBS) $$(EDITLIB)
 endef
 $(foreach a,$(APPS:src/apps/%.c=%),$(eval $(call link_app,$(a))))
-$(B)/test/%: $(B)/obj/%.o $(B)/libapps.a $(B)/libds4.a
-	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/test/%: $(B)/obj/%.o $(B)/libcore.a
+	$(link) $(LDLIBS) $(EDITLIB) $(if $(TESTPKG),$(shell pkg-config --libs $(TESTPKG)))
+$(B)/test/tests/%: tests/%.sh $(PUBLIC)
+	@mkdir -p $(@D); cp $< $@; chmod +x $@
+$(B)/bench/%: $(B)/obj/bench/%.o $(B)/libcore.a
+	$(link) $(LDLIBS)
 $(B)/examples/%: $(B)/obj/examples/%.o $(B)/libds4.a
-	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(link) $(LDLIBS)
+$(B)/fuzz/%: $(B)/obj/%.o $(B)/libcore.a
+	$(link) $(LDLIBS) -fsanitize=fuzzer
+$(B)/data/%: tests/data/%.xz
+	@mkdir -p $(@D); xz -dc $< >$@.tmp && mv $@.tmp $@
+$(B)/data/%: tests/data/%
+	@mkdir -p $(@D); cp $< $@
 
-test: all $(TESTS)
-	@tools/run-tests $(TESTS)
+test: all tests
+	@tools/run-tests $(TESTS) $(SCRIPTS)
 asan ubsan tsan:
 	@$(MAKE) B=build/$@ CC=clang OPT='-O1 -g' SAN='$(san_$@)' tests
-	@tools/run-tests $(patsubst $(B)/%,build/$@/%,$(TESTS))
+	@tools/run-tests --sanitizer $(patsubst $(B)/%,build/$@/%,$(TESTS))
 san_asan  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 san_ubsan := -fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all
 san_tsan  := -fsanitize=thread
 
 FUZZ_SECONDS ?= 60
-$(B)/fuzz/%: $(B)/obj/%.o $(B)/libds4.a
-	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDLIBS) -fsanitize=fuzzer
 fuzzers: $(FUZZERS)
 fuzz:
 	@$(MAKE) B=build/fuzzing CC=clang OPT='-O1 -g' SAN='$(san_asan) -fsanitize=fuzzer-no-link' fuzzers
 	@tools/run-fuzz $(FUZZ_SECONDS) $(patsubst $(B)/%,build/fuzzing/%,$(FUZZERS))
 layers:
 	@tools/layers
+list:
+	@printf '%s\n' $(UNIT) $(wildcard tests/*_test.sh) $(FUZZ)
 clean:
 	rm -rf build
 
-.PHONY: all cpu tests test asan ubsan tsan fuzzers fuzz layers clean
+.PHONY: all cpu cuda metal tests test data bench objects libds4.a asan ubsan tsan fuzzers fuzz layers list clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
