@@ -1,0 +1,35 @@
+/* dot: the sets of products, and the choice among them when the program runs. */
+#include "quant/formats.h"
+
+static const dot_set scalar = {
+    .isa = "scalar",
+    .fast = {
+        [Q_F32] = f32_dot,
+        [Q_F16] = f16_dot,
+        [Q_BF16] = bf16_dot,
+        [Q_Q8_0] = q8_0_dot,
+        [Q_Q4_0] = q4_0_dot,
+        [Q_IQ4_NL] = iq4_nl_dot,
+        [Q_MXFP4] = mxfp4_dot,
+        [Q_Q2_K] = q2_k_dot,
+        [Q_Q3_K] = q3_k_dot,
+        [Q_Q4_K] = q4_k_dot,
+        [Q_Q5_K] = q5_k_dot,
+        [Q_Q6_K] = q6_k_dot,
+        [Q_IQ2_XXS] = iq2_xxs_dot,
+        [Q_IQ2_XS] = iq2_xs_dot,
+        [Q_IQ2_S] = iq2_s_dot,
+        [Q_IQ3_XXS] = iq3_xxs_dot,
+        [Q_IQ3_S] = iq3_s_dot,
+        [Q_IQ1_S] = iq1_s_dot,
+        [Q_IQ1_M] = iq1_m_dot,
+        [Q_IQ4_XS] = iq4_xs_dot,
+    },
+    .f32 = dot_f32,
+    .exact = dot_exact,
+    .q8 = q8_round,
+};
+
+const dot_set *dot_scalar(void) { return &scalar; }
+
+const dot_set *dot_best(void) { return &scalar; }
