@@ -57,8 +57,9 @@ all: $(BINS) $(PUBLIC) $(EXAMPLES)
 cpu: all
 cuda metal:
 	@echo "ds4: the backend $@ is not part of this version: build with make cpu" >&2; exit 1
-tests: $(TESTS) $(SCRIPTS) $(DATA) $(BINS)
+tests: $(TESTS) $(SCRIPTS) data bins
 data: $(DATA)
+bins: $(BINS)
 bench: $(BENCHES)
 objects: $(call obj,$(ALL) $(wildcard tests/*.c bench/*.c examples/*.c))
 libds4.a: $(B)/libds4.a
@@ -103,17 +104,20 @@ $(B)/data/%: tests/data/%
 
 test: all tests
 	@tools/run-tests $(TESTS) $(SCRIPTS)
-asan ubsan tsan:
-	@$(MAKE) B=build/$@ CC=clang OPT='-O1 -g' SAN='$(san_$@)' tests
+asan ubsan tsan: %: san-%
 	@tools/run-tests --sanitizer $(patsubst $(B)/%,build/$@/%,$(TESTS))
-san_asan  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+# make san-asan WANT=...   builds the tests, or what is wanted of them, with a sanitizer in build/asan
+san-%:
+	@$(MAKE) B=build/$* CC=clang OPT='-O1 -g' SAN='$(san_$*)' $(or $(WANT),tests)
+san_asan  := -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all -fno-omit-frame-pointer
 san_ubsan := -fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all
 san_tsan  := -fsanitize=thread
+san_fuzzing := $(san_asan) -fsanitize=fuzzer-no-link
 
 FUZZ_SECONDS ?= 60
 fuzzers: $(FUZZERS)
 fuzz:
-	@$(MAKE) B=build/fuzzing CC=clang OPT='-O1 -g' SAN='$(san_asan) -fsanitize=fuzzer-no-link' fuzzers
+	@$(MAKE) san-fuzzing WANT=fuzzers
 	@tools/run-fuzz $(FUZZ_SECONDS) $(patsubst $(B)/%,build/fuzzing/%,$(FUZZERS))
 layers:
 	@tools/layers
@@ -122,6 +126,6 @@ list:
 clean:
 	rm -rf build
 
-.PHONY: all cpu cuda metal tests test data bench objects libds4.a asan ubsan tsan fuzzers fuzz layers list clean
+.PHONY: all cpu cuda metal tests test data bins bench objects libds4.a asan ubsan tsan fuzzers fuzz layers list clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
