@@ -58,6 +58,13 @@ void map_close(file_map *m) {
     *m = (file_map){0};
 }
 
+void map_drop(const file_map *m, uint64_t at, uint64_t n) {
+    if (!m->data || at >= m->size) return;
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), end = n > m->size - at ? m->size : at + n;
+    const uint64_t from = at / page * page;
+    if (end > from) madvise((void *)(uintptr_t)(m->data + from), (size_t)(end - from), MADV_DONTNEED);
+}
+
 static void on_bus_error(int sig) {
     (void)sig;
     static const char text[] = "ds4: a mapped file became shorter while it was in use (or its disk failed): "

@@ -24,6 +24,10 @@ typedef struct file_map {
 status map_open(file_map *m, const char *path, err *e);
 void map_close(file_map *m);
 
+/* Gives back the memory that n bytes at offset `at` take in this process; they are read again from
+ * the file when touched. So a process that walks once through a huge file stays small. */
+void map_drop(const file_map *m, uint64_t at, uint64_t n);
+
 /* Ends the process with one line and status 1 when a mapped file shrinks under us (SIGBUS), instead
  * of a signal. For main() of programs that map files; a library does not touch signal handlers. */
 void map_guard_install(void);
