@@ -506,23 +506,6 @@ static void build_value(build *b, json *slot) {
     }
 }
 
-/* strtod and printf follow the locale of the program, JSON does not. */
-typedef struct c_numbers {
-    locale_t c, was;
-} c_numbers;
-
-static bool c_numbers_begin(c_numbers *l) {
-    l->c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!l->c) return false;
-    l->was = uselocale(l->c);
-    return true;
-}
-
-static void c_numbers_end(c_numbers *l) {
-    uselocale(l->was);
-    freelocale(l->c);
-}
-
 /* A scanned text becomes a tree. */
 static status build_doc(json_doc **out, const scan *s) {
     json_doc *d = malloc(sizeof *d + (s->n_words + 1) * sizeof(json) + s->n + 1);
@@ -550,11 +533,15 @@ status json_parse(json_doc **out, const char *text, size_t n, uint32_t max_depth
     if (max_depth == 0) max_depth = DEPTH_DEFAULT;
     scan s = {.text = text, .what = what, .n = n, .e = e};
     s.max_depth = max_depth < DEPTH_MOST ? max_depth : DEPTH_MOST;
-    c_numbers l;
-    if (!c_numbers_begin(&l)) return fail(e, E_NOMEM, "%s: out of memory", what);
+
+    /* strtod follows the locale of the program, JSON does not. */
+    const locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!c) return fail(e, E_NOMEM, "%s: out of memory", what);
+    const locale_t was = uselocale(c);
     status st = scan_text(&s);
     if (st == OK) st = build_doc(out, &s);
-    c_numbers_end(&l);
+    uselocale(was);
+    freelocale(c);
     free(s.counts);
     return st;
 }
@@ -735,24 +722,34 @@ void json_write_string(buf *out, const char *p, size_t n) {
     buf_char(out, '"');
 }
 
-/* Digits and exponent of the shortest decimal that reads back as v > 0: v = 0.DIGITS * 10^point. */
-static int shortest(double v, char digits[20], int *point) {
-    char form[40];
-    int n = 0;
-    for (n = 1; n <= 17; n++) {
+/* Digits and exponent of the shortest decimal that reads back as v > 0: v = 0.DIGITS * 10^point.
+ * The nearest decimal of n digits is tried for n = 1, 2, ... At a power of two the doubles above
+ * are twice as far away as those below, so there the next decimal up may read back when the nearest
+ * does not. Numbers are printed and read without a decimal point: it belongs to the locale. */
+static int shortest(double v, char digits[24], int *point) {
+    int unused;
+    const bool power_of_two = frexp(v, &unused) == 0.5;
+    for (int n = 1;; n++) {
+        char form[48], again[48];
         snprintf(form, sizeof form, "%.*e", n - 1, v);
-        if (strtod(form, NULL) == v) break;
+        const char *e = strchr(form, 'e');
+        uint64_t m = 0;
+        for (const char *p = form; p < e; p++)
+            if (is_digit(*p)) m = m * 10 + (uint64_t)(*p - '0');
+        const int exponent = (int)strtol(e + 1, NULL, 10) - (n - 1);
+
+        for (uint64_t up = 0; up <= power_of_two; up++) {
+            snprintf(again, sizeof again, "%" PRIu64 "e%d", m + up, exponent);
+            if (n < 17 && strtod(again, NULL) != v) continue;
+            int len = snprintf(digits, 24, "%" PRIu64, m + up);
+            *point = len + exponent;
+            while (len > 1 && digits[len - 1] == '0') len--;
+            return len;
+        }
     }
-    if (n > 17) n = 17;
-    digits[0] = form[0];
-    if (n > 1) memcpy(digits + 1, form + 2, (size_t)n - 1);
-    *point = (int)strtol(strchr(form, 'e') + 1, NULL, 10) + 1;
-    while (n > 1 && digits[n - 1] == '0') n--;
-    return n;
 }
 
 void json_write_f64(buf *out, double v) {
-    c_numbers l;
     if (!isfinite(v)) {
         buf_str(out, "null"); /* cannot come from JSON */
         return;
@@ -762,14 +759,9 @@ void json_write_f64(buf *out, double v) {
         buf_str(out, "0.0");
         return;
     }
-    if (!c_numbers_begin(&l)) {
-        out->failed = true;
-        return;
-    }
-    char digits[20];
+    char digits[24];
     int point = 0;
     const int n = shortest(fabs(v), digits, &point);
-    c_numbers_end(&l);
 
     if (point > 16 || point < -3) { /* d.ddde-XX */
         buf_add(out, digits, 1);
