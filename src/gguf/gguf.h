@@ -12,7 +12,8 @@
  * I2  Strings and data are borrowed from the map and live as long as the gguf.
  * I3  A tensor's data are whole blocks: ne[0] is a multiple of its type's block_values.
  *
- * Limits (E_LIMIT beyond): 1,000,000 tensors; 100,000 keys; names of 1,024 bytes; arrays nested 4 deep; alignment at most 1 MiB.
+ * Limits (E_LIMIT beyond): 1,000,000 tensors; 100,000 keys; 256 MiB of keys; names of 1,024 bytes; arrays nested 4 deep; alignment
+ * at most 1 MiB. Numbers that are not finite are refused. Data are aligned as the file says (any power of two): read them by value.
  * Any thread may read an open gguf.
  */
 #ifndef DS4_GGUF_GGUF_H
@@ -74,7 +75,7 @@ const gguf_tensor *gguf_tensor_at(const gguf *g, uint64_t i);
 const gguf_tensor *gguf_find_tensor(const gguf *g, const char *name); /* NULL if absent; hashed */
 
 /* Values, as tolerant of widths as readers of these files must be: any integer type (and bool) gives an integer when it fits, any
- * number gives a float. False, and *out left alone, when k is NULL, of another nature, or out of range. */
+ * number gives a float, 0 and 1 give a bool. False, and *out left alone, when k is NULL, of another nature, or out of range. */
 bool gguf_u64(const gguf_key *k, uint64_t *out);
 bool gguf_i64(const gguf_key *k, int64_t *out);
 bool gguf_f64(const gguf_key *k, double *out);
