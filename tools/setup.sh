@@ -156,7 +156,7 @@ setup() { # yes, needs
     fi
     setup_refresh "$manager" "$root" </dev/null >>"$log" 2>&1
     packages=$(setup_packages "$manager" "$missing")
-    setup_say "installing with $manager: $packages"
+    setup_say "installing with $manager, which can take minutes: $packages"
     # shellcheck disable=SC2086  # a list of names
     setup_install "$manager" "$root" $packages </dev/null >>"$log" 2>&1 || tail -n 20 "$log" >&2
     rm -f "$log"
