@@ -46,8 +46,9 @@ static int test_bad, test_skipped;
 /* For checks without which the rest of the test would crash. */
 #define REQUIRE(cond)                                                                               \
     do {                                                                                            \
-        CHECK(cond);                                                                                \
-        if (!(cond)) return;                                                                        \
+        const int bad_before = test_bad;                                                            \
+        CHECK(cond); /* once: the condition may do something */                                     \
+        if (test_bad != bad_before) return;                                                         \
     } while (0)
 #define SKIP(reason)                                                                                \
     do {                                                                                            \
