@@ -5,7 +5,7 @@
 # make clean      removes build/
 #
 # Sources are found by room: src/ROOM/*.c go into one inner archive (libcore.a), X_test.c is a test, X_fuzz.c a fuzz target,
-# src/apps/X.c a program. A file named X_avx2.c is compiled for that instruction set and only where it exists.
+# src/apps/X.c a program. A file named X_avx2.c or X_avx2_Y.c is compiled for that instruction set and only where it exists.
 # Variables: B the build folder, CC, OPT, SAN sanitizer flags, WERROR=1 warnings are errors, V=1 shows the commands.
 
 B       ?= build
@@ -32,10 +32,12 @@ LDLIBS  += $(shell pkg-config --libs $(PKGS)) -lm -pthread
 EDITLIB := $(shell pkg-config --libs libedit 2>/dev/null || echo -ledit)
 comma   := ,
 isa_avx2 := -mavx2 -mfma -mf16c
-isa_of   = $(isa_$(lastword $(subst _, ,$(notdir $(1)))))
+isa_of   = $(foreach i,$(ISAS),$(if $(findstring _$(i),$(notdir $(1))),$(isa_$(i))))
 
-ISA_OFF := $(if $(filter x86_64 amd64,$(ARCH)),,%_avx2.c) $(if $(filter arm64 aarch64,$(ARCH)),,%_neon.c)
-ALL     := $(filter-out $(ISA_OFF),$(wildcard src/*.c $(ROOMS:%=src/%/*.c) src/apps/*.c src/apps/*/*.c))
+SOURCES := $(wildcard src/*.c $(ROOMS:%=src/%/*.c) src/apps/*.c src/apps/*/*.c)
+ISAS    := avx2 neon
+ISA_HERE := $(if $(filter x86_64 amd64,$(ARCH)),avx2) $(if $(filter arm64 aarch64,$(ARCH)),neon)
+ALL     := $(foreach s,$(SOURCES),$(if $(foreach i,$(filter-out $(ISA_HERE),$(ISAS)),$(findstring _$(i),$(notdir $(s)))),,$(s)))
 UNIT    := $(filter %_test.c,$(ALL)) $(wildcard tests/*_test.c)
 FUZZ    := $(filter %_fuzz.c,$(ALL))
 CODE    := $(filter-out %_test.c %_fuzz.c,$(ALL))
