@@ -11,9 +11,13 @@ static int compare(const name_entry *a, const name_entry *b) {
     return a->name->n ? memcmp(a->name->p, b->name->p, a->name->n) : 0;
 }
 
-static int compare_any(const void *a, const void *b) { return compare(a, b); }
+static int compare_any(const void *a, const void *b) {
+    return compare(a, b);
+}
 
-static bool same_name(const name_entry *a, const name_entry *b) { return compare(a, b) == 0; }
+static bool same_name(const name_entry *a, const name_entry *b) {
+    return compare(a, b) == 0;
+}
 
 bool names_build(name_index *x, const void *first, size_t stride, uint64_t n) {
     *x = (name_index){0};
@@ -49,8 +53,10 @@ const void *names_find(const name_index *x, const char *p, size_t n) {
         const uint64_t mid = lo + (hi - lo) / 2;
         const int c = compare(&key, &x->entry[mid]);
         if (c == 0) return x->entry[mid].name;
-        if (c < 0) hi = mid;
-        else lo = mid + 1;
+        if (c < 0)
+            hi = mid;
+        else
+            lo = mid + 1;
     }
     return NULL;
 }

@@ -1,8 +1,8 @@
 /* names: finding one of many names, and two that are the same.
  *
- * A sorted array, by hash and then by the name itself. A hash table would be a little faster and would
- * turn quadratic under a file whose million names all collide: this hash is no secret. Sorting stays at
- * n log n whatever the names are.
+ * A sorted array, by hash and then by the name itself. A hash table would be a little faster and
+ * would turn quadratic under a file whose million names all collide: this hash is no secret.
+ * Sorting stays at n log n whatever the names are.
  */
 #ifndef DS4_GGUF_NAMES_H
 #define DS4_GGUF_NAMES_H

@@ -20,7 +20,7 @@
 #include "gguf/names.h"
 #include "gguf/value.h"
 
-/* The fewest bytes that a file can spend on one: a name of one byte, an empty value, one dimension. */
+/* The fewest bytes a file can spend on one: a name of one byte, a value of one, one dimension. */
 enum { HEADER_BYTES = 24, MIN_KEY_BYTES = 8 + 1 + 4 + 1, MIN_TENSOR_BYTES = 8 + 1 + 4 + 8 + 4 + 8 };
 
 struct gguf {
@@ -44,19 +44,9 @@ typedef struct reader {
     err *e;
 } reader;
 
-/* The end of a long path tells more than its beginning. */
-static const char *short_path(const char *path, char *out, size_t cap) {
-    const size_t n = strlen(path);
-    if (n < cap) return path;
-    const char *tail = path + n - (cap - 4);
-    while (((unsigned char)*tail & 0xc0) == 0x80) tail++;
-    snprintf(out, cap, "...%s", tail);
-    return out;
-}
-
 static status refuse(const reader *r, status code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 static status refuse(const reader *r, status code, const char *fmt, ...) {
-    char why[260], path[160], where[180] = "";
+    char why[260], where[180] = "";
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(why, sizeof why, fmt, ap);
@@ -65,10 +55,12 @@ static status refuse(const reader *r, status code, const char *fmt, ...) {
         snprintf(where, sizeof where, "%s %s: ", r->what, gguf_show(r->name.p, r->name.n).text);
     else if (r->what)
         snprintf(where, sizeof where, "%s %" PRIu64 ": ", r->what, r->which);
-    return fail(r->e, code, "%s: %s%s", short_path(r->path, path, sizeof path), where, why);
+    return fail(r->e, code, "%s: %s%s", gguf_show_path(r->path).text, where, why);
 }
 
-static status no_memory(const reader *r) { return refuse(r, E_NOMEM, "out of memory"); }
+static status no_memory(const reader *r) {
+    return refuse(r, E_NOMEM, "out of memory");
+}
 
 static void about(reader *r, const char *what, uint64_t which) {
     r->what = what;
@@ -111,12 +103,14 @@ static status read_string(reader *r, gguf_str *out, uint64_t limit) {
     if (st == OK) st = have(r, n);
     if (st != OK) return st;
     if (n > limit)
-        return refuse(r, E_LIMIT, "a name of %" PRIu64 " bytes at offset %" PRIu64
-                      ", the limit here is %" PRIu64, n, from, limit);
+        return refuse(r, E_LIMIT,
+                      "a name of %" PRIu64 " bytes at offset %" PRIu64
+                      ", the limit here is %" PRIu64,
+                      n, from, limit);
     const gguf_str s = {(const char *)r->data + r->at, (size_t)n};
     if (!gguf_text_ok(s.p, s.n))
-        return refuse(r, E_FORMAT, "the string of %" PRIu64 " bytes at offset %" PRIu64 " %s", n, from,
-                      memchr(s.p, 0, s.n) ? "has a NUL in it" : "is not valid UTF-8");
+        return refuse(r, E_FORMAT, "the string of %" PRIu64 " bytes at offset %" PRIu64 " %s", n,
+                      from, memchr(s.p, 0, s.n) ? "has a NUL in it" : "is not valid UTF-8");
     r->at += n;
     *out = s;
     return OK;
@@ -137,8 +131,8 @@ static status read_kind(reader *r, gguf_kind *out) {
     const status st = read_u32(r, &kind);
     if (st != OK) return st;
     if (kind >= GGUF_KINDS)
-        return refuse(r, E_FORMAT, "value type %" PRIu32 " at offset %" PRIu64 ", expected 0 to %d", kind,
-                      r->at - 4, GGUF_KINDS - 1);
+        return refuse(r, E_FORMAT, "value type %" PRIu32 " at offset %" PRIu64 ", expected 0 to %d",
+                      kind, r->at - 4, GGUF_KINDS - 1);
     *out = (gguf_kind)kind;
     return OK;
 }
@@ -157,8 +151,8 @@ static status check_fixed(reader *r, gguf_kind kind, uint64_t n) {
     if (kind == GGUF_BOOL)
         for (uint64_t i = 0; i < n; i++)
             if (p[i] > 1)
-                return refuse(r, E_FORMAT, "a bool of %u at offset %" PRIu64 ", expected 0 or 1", p[i],
-                              r->at + i);
+                return refuse(r, E_FORMAT, "a bool of %u at offset %" PRIu64 ", expected 0 or 1",
+                              p[i], r->at + i);
     if (kind == GGUF_F32 || kind == GGUF_F64)
         for (uint64_t i = 0; i < n; i++)
             if (!finite(p + i * bytes, kind))
@@ -178,8 +172,8 @@ static status check_value(reader *r, gguf_kind kind, uint32_t depth) {
         return read_string(r, &s, UINT64_MAX);
     }
     if (depth == GGUF_MAX_DEPTH)
-        return refuse(r, E_LIMIT, "arrays nested more than %d deep at offset %" PRIu64, GGUF_MAX_DEPTH,
-                      r->at);
+        return refuse(r, E_LIMIT, "arrays nested more than %d deep at offset %" PRIu64,
+                      GGUF_MAX_DEPTH, r->at);
     gguf_kind of;
     uint64_t n;
     st = read_kind(r, &of);
@@ -187,8 +181,10 @@ static status check_value(reader *r, gguf_kind kind, uint32_t depth) {
     if (st != OK) return st;
     const uint64_t left = r->size - r->at;
     if (n > left / gguf_kind_bytes(of))
-        return refuse(r, E_FORMAT, "an array of %" PRIu64 " %s at offset %" PRIu64 ", but only %" PRIu64
-                      " bytes follow", n, gguf_kind_name(of), r->at - 12, left);
+        return refuse(r, E_FORMAT,
+                      "an array of %" PRIu64 " %s at offset %" PRIu64 ", but only %" PRIu64
+                      " bytes follow",
+                      n, gguf_kind_name(of), r->at - 12, left);
     st = have(r, n * gguf_kind_bytes(of));
     if (st == OK && gguf_kind_fixed(of)) return check_fixed(r, of, n);
     for (uint64_t i = 0; i < n && st == OK; i++) st = check_value(r, of, depth + 1);
@@ -217,8 +213,10 @@ static status index_names(reader *r, name_index *x, const char *what, const void
 
 static status read_keys(gguf *g, reader *r, uint64_t n) {
     if (n > (r->size - r->at) / MIN_KEY_BYTES)
-        return refuse(r, E_FORMAT, "the header promises %" PRIu64 " keys, more than %" PRIu64
-                      " bytes can hold: it is cut short or damaged", n, r->size);
+        return refuse(r, E_FORMAT,
+                      "the header promises %" PRIu64 " keys, more than %" PRIu64
+                      " bytes can hold: it is cut short or damaged",
+                      n, r->size);
     if (n > GGUF_MAX_KEYS)
         return refuse(r, E_LIMIT, "%" PRIu64 " keys, the limit here is %d", n, GGUF_MAX_KEYS);
     g->keys = calloc((size_t)n + 1, sizeof *g->keys);
@@ -244,8 +242,7 @@ static status read_alignment(gguf *g, reader *r) {
     uint64_t v;
     if (k->kind == GGUF_BOOL || !gguf_u64(k, &v))
         return refuse(r, E_FORMAT, "a %s, expected a positive integer", gguf_kind_name(k->kind));
-    if (!is_pow2(v))
-        return refuse(r, E_FORMAT, "%" PRIu64 " is not a power of two", v);
+    if (!is_pow2(v)) return refuse(r, E_FORMAT, "%" PRIu64 " is not a power of two", v);
     if (v > GGUF_MAX_ALIGNMENT)
         return refuse(r, E_LIMIT, "%" PRIu64 " bytes, the limit here is %d", v, GGUF_MAX_ALIGNMENT);
     g->alignment = (uint32_t)v;
@@ -276,17 +273,22 @@ static status read_type(reader *r, gguf_tensor *t) {
     if (st != OK) return st;
     t->type = quant_find(id);
     if (!t->type)
-        return refuse(r, E_UNSUPPORTED, "tensor type %" PRIu32 " at offset %" PRIu64
-                      " is none that this program knows", id, r->at - 4);
+        return refuse(r, E_UNSUPPORTED,
+                      "tensor type %" PRIu32 " at offset %" PRIu64
+                      " is none that this program knows",
+                      id, r->at - 4);
     if (t->ne[0] % t->type->block_values != 0)
-        return refuse(r, E_FORMAT, "rows of %" PRIu64 " values are not whole blocks of %s (%" PRIu32
-                      " values)", t->ne[0], t->type->name, t->type->block_values);
+        return refuse(r, E_FORMAT,
+                      "rows of %" PRIu64 " values are not whole blocks of %s (%" PRIu32 " values)",
+                      t->ne[0], t->type->name, t->type->block_values);
     uint64_t n = 1;
     bool fits = true;
     for (int i = 0; i < 4; i++) fits = fits && mul_u64(n, t->ne[i], &n);
     if (!fits || !quant_bytes(t->type, n, &t->bytes))
-        return refuse(r, E_FORMAT, "shape [%" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64
-                      "] overflows 64 bits", t->ne[0], t->ne[1], t->ne[2], t->ne[3]);
+        return refuse(r, E_FORMAT,
+                      "shape [%" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64
+                      "] overflows 64 bits",
+                      t->ne[0], t->ne[1], t->ne[2], t->ne[3]);
     return OK;
 }
 
@@ -301,8 +303,10 @@ static status read_tensor(reader *r, gguf_tensor *t) {
 
 static status read_directory(gguf *g, reader *r, uint64_t n) {
     if (n > (r->size - r->at) / MIN_TENSOR_BYTES)
-        return refuse(r, E_FORMAT, "the header promises %" PRIu64 " tensors, more than %" PRIu64
-                      " bytes can hold: it is cut short or damaged", n, r->size);
+        return refuse(r, E_FORMAT,
+                      "the header promises %" PRIu64 " tensors, more than %" PRIu64
+                      " bytes can hold: it is cut short or damaged",
+                      n, r->size);
     if (n > GGUF_MAX_TENSORS)
         return refuse(r, E_LIMIT, "%" PRIu64 " tensors, the limit here is %d", n, GGUF_MAX_TENSORS);
     g->tensors = calloc((size_t)n + 1, sizeof *g->tensors);
@@ -326,16 +330,20 @@ static status place_tensors(gguf *g, reader *r) {
         about(r, "tensor", i);
         r->name = t->name;
         if (t->offset & (g->alignment - 1))
-            return refuse(r, E_FORMAT, "offset %" PRIu64 " is not a multiple of the alignment, %" PRIu32,
+            return refuse(r, E_FORMAT,
+                          "offset %" PRIu64 " is not a multiple of the alignment, %" PRIu32,
                           t->offset, g->alignment);
         const uint64_t from_start = t->offset;
         uint64_t last;
-        if (!room || !add_u64(start, from_start, &t->offset) || !add_u64(t->offset, t->bytes, &last))
-            return refuse(r, E_FORMAT, "%" PRIu64 " bytes at %" PRIu64
-                          " behind the header overflow 64 bits", t->bytes, from_start);
+        if (!room || !add_u64(start, from_start, &t->offset) ||
+            !add_u64(t->offset, t->bytes, &last))
+            return refuse(r, E_FORMAT,
+                          "%" PRIu64 " bytes at %" PRIu64 " behind the header overflow 64 bits",
+                          t->bytes, from_start);
         if (last > r->size)
-            return refuse(r, E_FORMAT, "%" PRIu64 " bytes at offset %" PRIu64
-                          " end after the file (%" PRIu64 " bytes): the file is cut short",
+            return refuse(r, E_FORMAT,
+                          "%" PRIu64 " bytes at offset %" PRIu64 " end after the file (%" PRIu64
+                          " bytes): the file is cut short",
                           t->bytes, t->offset, r->size);
         t->data = r->data + t->offset;
     }
@@ -375,16 +383,19 @@ static status read_header(gguf *g, reader *r, uint64_t *n_keys, uint64_t *n_tens
     if (r->size < 4 || memcmp(p, "GGUF", 4) != 0)
         return refuse(r, E_FORMAT, "not a GGUF file: it does not begin with \"GGUF\"");
     if (r->size < HEADER_BYTES)
-        return refuse(r, E_FORMAT, "%" PRIu64 " bytes, a GGUF header takes %d: the file is cut short",
-                      r->size, HEADER_BYTES);
+        return refuse(r, E_FORMAT,
+                      "%" PRIu64 " bytes, a GGUF header takes %d: the file is cut short", r->size,
+                      HEADER_BYTES);
     g->version = le32(p + 4);
     if (g->version == 1)
-        return refuse(r, E_UNSUPPORTED,
-                      "GGUF version 1, expected 2 or 3: convert the model anew with a current converter");
+        return refuse(
+            r, E_UNSUPPORTED,
+            "GGUF version 1, expected 2 or 3: convert the model anew with a current converter");
     if ((g->version & 0xffff) == 0 && g->version != 0)
-        return refuse(r, E_UNSUPPORTED,
-                      "a big-endian GGUF file, expected a little-endian one: convert the model anew for "
-                      "this machine");
+        return refuse(
+            r, E_UNSUPPORTED,
+            "a big-endian GGUF file, expected a little-endian one: convert the model anew for "
+            "this machine");
     if (g->version != 2 && g->version != 3)
         return refuse(r, E_UNSUPPORTED, "GGUF version %" PRIu32 ", expected 2 or 3", g->version);
     *n_tensors = le64(p + 8);
@@ -445,21 +456,39 @@ void gguf_close(gguf *g) {
     free(g);
 }
 
-uint32_t gguf_version(const gguf *g) { return g->version; }
-uint32_t gguf_alignment(const gguf *g) { return g->alignment; }
-uint64_t gguf_size(const gguf *g) { return g->size; }
-const uint8_t *gguf_bytes(const gguf *g) { return g->data; }
-uint64_t gguf_header_bytes(const gguf *g) { return g->header_bytes; }
+uint32_t gguf_version(const gguf *g) {
+    return g->version;
+}
+uint32_t gguf_alignment(const gguf *g) {
+    return g->alignment;
+}
+uint64_t gguf_size(const gguf *g) {
+    return g->size;
+}
+const uint8_t *gguf_bytes(const gguf *g) {
+    return g->data;
+}
+uint64_t gguf_header_bytes(const gguf *g) {
+    return g->header_bytes;
+}
 
-uint64_t gguf_n_keys(const gguf *g) { return g->n_keys; }
-const gguf_key *gguf_key_at(const gguf *g, uint64_t i) { return &g->keys[i]; }
+uint64_t gguf_n_keys(const gguf *g) {
+    return g->n_keys;
+}
+const gguf_key *gguf_key_at(const gguf *g, uint64_t i) {
+    return &g->keys[i];
+}
 
 const gguf_key *gguf_find_key(const gguf *g, const char *name) {
     return names_find(&g->key_names, name, strlen(name));
 }
 
-uint64_t gguf_n_tensors(const gguf *g) { return g->n_tensors; }
-const gguf_tensor *gguf_tensor_at(const gguf *g, uint64_t i) { return &g->tensors[i]; }
+uint64_t gguf_n_tensors(const gguf *g) {
+    return g->n_tensors;
+}
+const gguf_tensor *gguf_tensor_at(const gguf *g, uint64_t i) {
+    return &g->tensors[i];
+}
 
 const gguf_tensor *gguf_find_tensor(const gguf *g, const char *name) {
     return names_find(&g->tensor_names, name, strlen(name));

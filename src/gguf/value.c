@@ -15,10 +15,10 @@ static const struct {
     const char *name;
     uint32_t bytes;
 } kinds[GGUF_KINDS] = {
-    [GGUF_U8] = {"u8", 1},         [GGUF_I8] = {"i8", 1},       [GGUF_U16] = {"u16", 2},
-    [GGUF_I16] = {"i16", 2},       [GGUF_U32] = {"u32", 4},     [GGUF_I32] = {"i32", 4},
-    [GGUF_F32] = {"f32", 4},       [GGUF_BOOL] = {"bool", 1},   [GGUF_STRING] = {"string", 8},
-    [GGUF_ARRAY] = {"array", 12},  [GGUF_U64] = {"u64", 8},     [GGUF_I64] = {"i64", 8},
+    [GGUF_U8] = {"u8", 1},        [GGUF_I8] = {"i8", 1},     [GGUF_U16] = {"u16", 2},
+    [GGUF_I16] = {"i16", 2},      [GGUF_U32] = {"u32", 4},   [GGUF_I32] = {"i32", 4},
+    [GGUF_F32] = {"f32", 4},      [GGUF_BOOL] = {"bool", 1}, [GGUF_STRING] = {"string", 8},
+    [GGUF_ARRAY] = {"array", 12}, [GGUF_U64] = {"u64", 8},   [GGUF_I64] = {"i64", 8},
     [GGUF_F64] = {"f64", 8},
 };
 
@@ -26,7 +26,9 @@ const char *gguf_kind_name(gguf_kind k) {
     return (unsigned)k < GGUF_KINDS ? kinds[k].name : "unknown";
 }
 
-uint32_t gguf_kind_bytes(gguf_kind k) { return kinds[k].bytes; }
+uint32_t gguf_kind_bytes(gguf_kind k) {
+    return kinds[k].bytes;
+}
 
 bool gguf_text_ok(const char *p, size_t n) {
     if (n && memchr(p, 0, n)) return false;
@@ -47,6 +49,17 @@ bool gguf_text_ok(const char *p, size_t n) {
 gguf_shown gguf_show(const char *p, size_t n) {
     gguf_shown s;
     utf8_printable(s.text, sizeof s.text, p, n);
+    return s;
+}
+
+gguf_shown gguf_show_path(const char *path) {
+    gguf_shown s;
+    const size_t n = strlen(path);
+    if (n < sizeof s.text) return gguf_show(path, n);
+    const char *tail = path + n - (sizeof s.text - 4);
+    while (((unsigned char)*tail & 0xc0) == 0x80) tail++;
+    memcpy(s.text, "...", 3);
+    utf8_printable(s.text + 3, sizeof s.text - 3, tail, strlen(tail));
     return s;
 }
 
@@ -72,23 +85,42 @@ typedef struct integer {
     bool negative;
 } integer;
 
-static integer of_signed(int64_t v) { return (integer){(uint64_t)v, v < 0}; }
+static integer of_signed(int64_t v) {
+    return (integer){(uint64_t)v, v < 0};
+}
 
 static bool read_integer(integer *out, const uint8_t *p, gguf_kind kind) {
     switch (kind) {
     case GGUF_BOOL:
-    case GGUF_U8: *out = (integer){p[0], false}; return true;
-    case GGUF_U16: *out = (integer){le16(p), false}; return true;
-    case GGUF_U32: *out = (integer){le32(p), false}; return true;
-    case GGUF_U64: *out = (integer){le64(p), false}; return true;
-    case GGUF_I8: *out = of_signed((int8_t)p[0]); return true;
-    case GGUF_I16: *out = of_signed((int16_t)le16(p)); return true;
-    case GGUF_I32: *out = of_signed((int32_t)le32(p)); return true;
-    case GGUF_I64: *out = of_signed((int64_t)le64(p)); return true;
+    case GGUF_U8:
+        *out = (integer){p[0], false};
+        return true;
+    case GGUF_U16:
+        *out = (integer){le16(p), false};
+        return true;
+    case GGUF_U32:
+        *out = (integer){le32(p), false};
+        return true;
+    case GGUF_U64:
+        *out = (integer){le64(p), false};
+        return true;
+    case GGUF_I8:
+        *out = of_signed((int8_t)p[0]);
+        return true;
+    case GGUF_I16:
+        *out = of_signed((int16_t)le16(p));
+        return true;
+    case GGUF_I32:
+        *out = of_signed((int32_t)le32(p));
+        return true;
+    case GGUF_I64:
+        *out = of_signed((int64_t)le64(p));
+        return true;
     case GGUF_F32:
     case GGUF_F64:
     case GGUF_STRING:
-    case GGUF_ARRAY: break;
+    case GGUF_ARRAY:
+        break;
     }
     return false;
 }
@@ -122,9 +154,15 @@ static bool read_f64(double *out, const uint8_t *p, gguf_kind kind) {
     return true;
 }
 
-bool gguf_u64(const gguf_key *k, uint64_t *out) { return k && read_u64(out, k->value, k->kind); }
-bool gguf_i64(const gguf_key *k, int64_t *out) { return k && read_i64(out, k->value, k->kind); }
-bool gguf_f64(const gguf_key *k, double *out) { return k && read_f64(out, k->value, k->kind); }
+bool gguf_u64(const gguf_key *k, uint64_t *out) {
+    return k && read_u64(out, k->value, k->kind);
+}
+bool gguf_i64(const gguf_key *k, int64_t *out) {
+    return k && read_i64(out, k->value, k->kind);
+}
+bool gguf_f64(const gguf_key *k, double *out) {
+    return k && read_f64(out, k->value, k->kind);
+}
 
 bool gguf_bool(const gguf_key *k, bool *out) {
     uint64_t v;
@@ -155,9 +193,13 @@ static run run_of(const gguf_key *k) {
     return (run){(gguf_kind)le32(k->value), le64(k->value + 4), k->value + 12};
 }
 
-uint64_t gguf_array_n(const gguf_key *k) { return k ? run_of(k).n : 0; }
+uint64_t gguf_array_n(const gguf_key *k) {
+    return k ? run_of(k).n : 0;
+}
 
-gguf_kind gguf_array_kind(const gguf_key *k) { return k ? run_of(k).kind : GGUF_U8; }
+gguf_kind gguf_array_kind(const gguf_key *k) {
+    return k ? run_of(k).kind : GGUF_U8;
+}
 
 /* Where element i of an array of fixed values lies; NULL if there is none. */
 static const uint8_t *element(const gguf_key *k, uint64_t i, gguf_kind *kind) {
