@@ -27,6 +27,7 @@ typedef struct backend backend; /* each backend's own */
 
 typedef struct backend_options {
     uint32_t threads;  /* CPU: 0 means one for each core */
+    bool scalar;       /* CPU: plain C products only     */
     uint32_t max_rows; /* of a batch                     */
     uint32_t max_context; /* positions any session may reach: sizes the indexer's scratch */
 } backend_options;
@@ -46,9 +47,10 @@ typedef struct batch {
     const uint32_t *seq;  /* [n_rows] index into seqs                     */
     const uint32_t *out;  /* [n_out] rows whose logits are wanted, rising */
     const batch_seq *seqs;
-    /* A draft pass: for each row the row of the batch before it that holds the trunk's streams at this position,
-     * or NO_ROW when they lie in the session's state (plan.draft_streams_at). NULL in a trunk pass. */
-    const uint32_t *from;
+    /* A draft pass follows a trunk pass; both are NULL in the trunk's.
+     * from: for each row the trunk row that holds the streams at its position, or NO_ROW when they lie in the
+     * session's state (plan.draft_streams_at). keep: for each seq the trunk row whose streams go there. */
+    const uint32_t *from, *keep;
 } batch;
 
 #define NO_ROW UINT32_MAX
@@ -73,14 +75,14 @@ typedef struct backend_ops {
     status (*mem_new)(backend *b, void **out, uint64_t bytes, err *e);
     void (*mem_free)(backend *b, void *mem);
     void (*mem_copy)(backend *b, void *to, const void *from, uint64_t bytes);
-    void (*mem_read)(backend *b, void *host, const void *mem, uint64_t bytes);
-    void (*mem_write)(backend *b, void *mem, const void *host, uint64_t bytes);
+    void (*mem_read)(backend *b, void *host, const void *mem, uint64_t at, uint64_t bytes);
+    void (*mem_write)(backend *b, void *mem, uint64_t at, const void *host, uint64_t bytes);
 
     /* A step. begin returns false when the backend has already done the whole step its own way; the stages
      * are skipped then. */
     bool (*begin)(backend *b, const batch *x);
     void (*embed)(backend *b);                        /* tokens -> M equal streams                    */
-    void (*draft_in)(backend *b);                     /* trunk's streams and next tokens -> streams   */
+    void (*draft_in)(backend *b);                     /* trunk's streams and next tokens -> streams, keep */
     void (*attn_in)(backend *b, const layer *l);      /* collapse, norm, q and kv, rope               */
     void (*compress)(backend *b, const layer *l);     /* update windows, append finished rows to pages */
     void (*select)(backend *b, const layer *l);       /* indexer scores, best rows                    */
@@ -88,7 +90,6 @@ typedef struct backend_ops {
     void (*attn_out)(backend *b, const layer *l);     /* grouped projection, expand streams  [reduce] */
     void (*ffn_in)(backend *b, const layer *l);       /* collapse, norm, route                        */
     void (*experts)(backend *b, const layer *l);      /* shared + routed, expand streams     [reduce] */
-    void (*keep_streams)(backend *b);                 /* last rows' streams -> states, for the draft  */
     void (*head)(backend *b, const head_weights *h);  /* logits of the rows that want them            */
     /* *logits: [n_out][V] float32 in host memory, until the next begin. */
     status (*end)(backend *b, const float **logits, err *e);

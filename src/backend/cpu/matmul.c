@@ -1,0 +1,100 @@
+/* matmul: activation rows times matrices in whatever format they are stored.
+ *
+ *     out[r][o] = W[o] . a[r]
+ *
+ * Work is cut by outputs: a thread reads each of its weight rows once and meets all activation rows with it. Under
+ * `exact` the weight row is dequantised and multiplied with float64 sums; otherwise block formats meet the 8-bit form of
+ * the activations. A product depends on its two rows only, which is what makes batches of any mix bit-identical.
+ */
+#include "backend/cpu/cpu.h"
+
+void acts_set(acts *a, const float *x, uint32_t n, uint32_t cols) {
+    a->x = x;
+    a->n = n;
+    a->cols = cols;
+    a->stride = a->q_stride = cols;
+    a->rounded = false;
+}
+
+acts acts_columns(const acts *a, uint32_t first, uint32_t cols) {
+    acts v = *a;
+    v.x += first;
+    v.cols = cols;
+    if (v.rounded) {
+        v.q += first;
+        v.d += first / 32;
+        v.sum16 += first / 16;
+    }
+    return v;
+}
+
+typedef struct round_job {
+    const backend *b;
+    acts *a;
+} round_job;
+
+static void round_rows(void *ctx, size_t begin, size_t end, uint32_t thread) {
+    (void)thread;
+    const round_job *j = ctx;
+    const acts *a = j->a;
+    for (size_t r = begin; r < end; r++)
+        j->b->dots->q8(a->x + r * a->stride, a->cols, a->q + r * a->q_stride, a->d + r * (a->q_stride / 32),
+                       a->sum16 + r * (a->q_stride / 16));
+}
+
+static bool wants_q8(const backend *b, const matrix *w) {
+    return !b->p->options.exact && w->type->block_values > 1;
+}
+
+void acts_ready(backend *b, acts *a, const matrix *w) {
+    if (a->rounded || !wants_q8(b, w)) return;
+    round_job j = {b, a};
+    pool_for(b->threads, a->n, 4, round_rows, &j);
+    a->rounded = true;
+}
+
+void cpu_dot_rows(const backend *b, const matrix *w, uint32_t plane, uint32_t o, const acts *a,
+                  const uint32_t *rows, uint32_t n, float *out, size_t out_stride, uint32_t thread) {
+    const void *row = matrix_row(w, plane, o);
+    if (b->p->options.exact) {
+        float *values = b->scratch[thread].weights;
+        w->type->dequant(row, values, a->cols);
+        for (uint32_t i = 0; i < n; i++)
+            out[i * out_stride] = b->dots->exact(values, a->x + (rows ? rows[i] : i) * a->stride, a->cols);
+        return;
+    }
+    const dot_fn dot = b->dots->fast[w->type->id];
+    for (uint32_t i = 0; i < n; i++) {
+        const size_t r = rows ? rows[i] : i;
+        const q8_row x = {.x = a->x + r * a->stride, .q = a->q + r * a->q_stride,
+                          .d = a->d + r * (a->q_stride / 32), .sum16 = a->sum16 + r * (a->q_stride / 16)};
+        out[i * out_stride] = dot(row, &x, a->cols);
+    }
+}
+
+float cpu_dot(const backend *b, const float *x, const float *y, uint32_t n) {
+    return b->p->options.exact ? b->dots->exact(x, y, n) : b->dots->f32(x, y, n);
+}
+
+typedef struct matmul_job {
+    const backend *b;
+    const matrix *w;
+    const acts *a;
+    uint32_t first_out;
+    float *out;
+    size_t out_stride;
+} matmul_job;
+
+static void matmul_outputs(void *ctx, size_t begin, size_t end, uint32_t thread) {
+    const matmul_job *j = ctx;
+    for (size_t o = begin; o < end; o++)
+        cpu_dot_rows(j->b, j->w, 0, j->first_out + (uint32_t)o, j->a, NULL, j->a->n, j->out + o,
+                     j->out_stride, thread);
+}
+
+void cpu_matmul(backend *b, const matrix *w, uint32_t first_out, uint32_t n_out, acts *a, float *out,
+                size_t out_stride) {
+    acts_ready(b, a, w);
+    matmul_job j = {b, w, a, first_out, out, out_stride};
+    pool_for(b->threads, n_out, n_out / (pool_threads(b->threads) * 4) + 1, matmul_outputs, &j);
+}
