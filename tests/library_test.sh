@@ -1,30 +1,12 @@
 #!/usr/bin/env bash
 # libds4.a shows ds4_* and nothing else, so that it can be linked into a program with names of its own.
-#
-# Runs as BUILD/test/tests/library_test with the top of the tree as its folder.
 set -u
-build=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
+. tests/test.sh
 lib=$build/libds4.a
 if [ ! -f src/ds4.c ]; then
-    echo "skipped: the_library_shows_only_its_own_names: this version has no src/ds4.c"
-    echo "0 passed, 0 failed, 1 skipped"
-    exit 0
+    skip the_library_shows_only_names_with_ds4_in_front "this version has no src/ds4.c"
+    finish
 fi
-dir=$(mktemp -d "${TMPDIR:-/tmp}/ds4-library.XXXXXX") || exit 1
-trap 'rm -rf "$dir"' EXIT
-
-passed=0 failed=0
-check() { # sentence, command
-    local what=$1
-    shift
-    if "$@" >"$dir/said" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "failed: $what"
-        sed 's/^/    /' "$dir/said"
-    fi
-}
 
 # Global names that the archive defines, without the underscore of macOS.
 names() { nm -g "$lib" | awk 'NF == 3 && $2 ~ /^[A-TV-Z]$/ { sub(/^_/, "", $3); print $3 }'; }
@@ -73,5 +55,4 @@ check every_function_of_the_header_is_in_the_library all_defined
 check a_program_with_names_like_our_inner_ones_links link "$dir/user.c"
 check that_program_runs "$dir/user"
 check a_shared_object_can_be_made_of_it link -shared -fPIC "$dir/user.c"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish
