@@ -32,4 +32,21 @@ static const dot_set scalar = {
 
 const dot_set *dot_scalar(void) { return &scalar; }
 
+#if defined(__x86_64__)
+
+#include <cpuid.h>
+
+/* __builtin_cpu_supports also asks the system whether it keeps the wide registers, but not every
+ * compiler lets it be asked for F16C: that is bit 29 of what leaf 1 says. */
+const dot_set *dot_best(void) {
+    unsigned a, b, c = 0, d;
+    const bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1);
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return avx2 && f16c ? dot_avx2() : &scalar;
+}
+
+#else
+
 const dot_set *dot_best(void) { return &scalar; }
+
+#endif

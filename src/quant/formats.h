@@ -43,6 +43,9 @@ float dot_f32(const float *w, const float *x, size_t n);
 float dot_exact(const float *w, const float *x, size_t n);
 void q8_round(const float *x, size_t n, int8_t *q, float *d, int16_t *sum16);
 
+/* The set for x86 with AVX2, FMA and F16C; only where dot_avx2.c is compiled. */
+const dot_set *dot_avx2(void);
+
 /* Nearest integer, ties to even, for |x| < 2^22: the sum has no bits left for a fraction. */
 static inline int32_t round_even(float x) {
     return (int32_t)((x + 0x1.8p23f) - 0x1.8p23f);

@@ -1,0 +1,263 @@
+/* dot_avx2: products for x86 with AVX2, FMA and F16C: floats and blocks of 32; the set itself.
+ *
+ * Blocks of 256 are in dot_avx2_k.c and dot_avx2_iq.c.
+ *
+ * I1  q8 and exact give the bits of the scalar set: division and rounding are those of IEEE 754, and
+ *     float64 products of float32 are exact, so fusing them with the sum changes nothing.
+ */
+#include <math.h>
+
+#include "quant/dot_avx2.h"
+#include "quant/tables.h"
+
+/* ---- floats: four registers of sums, the rest of a row at the end ---- */
+
+static float fold32(__m256 s0, __m256 s1, __m256 s2, __m256 s3) {
+    return fold8(_mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3)));
+}
+
+static float f32_sum(const float *w, const float *x, size_t n) {
+    __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        s0 = _mm256_fmadd_ps(_mm256_loadu_ps(w + i), _mm256_loadu_ps(x + i), s0);
+        s1 = _mm256_fmadd_ps(_mm256_loadu_ps(w + i + 8), _mm256_loadu_ps(x + i + 8), s1);
+        s2 = _mm256_fmadd_ps(_mm256_loadu_ps(w + i + 16), _mm256_loadu_ps(x + i + 16), s2);
+        s3 = _mm256_fmadd_ps(_mm256_loadu_ps(w + i + 24), _mm256_loadu_ps(x + i + 24), s3);
+    }
+    for (; i + 8 <= n; i += 8)
+        s0 = _mm256_fmadd_ps(_mm256_loadu_ps(w + i), _mm256_loadu_ps(x + i), s0);
+    float sum = fold32(s0, s1, s2, s3);
+    for (; i < n; i++) sum += bits_f32(le32((const uint8_t *)w + 4 * i)) * x[i];
+    return sum;
+}
+
+static float f32_fast(const void *w, const q8_row *a, size_t n) { return f32_sum(w, a->x, n); }
+
+static __m256 f16_eight(const uint8_t *p) { return _mm256_cvtph_ps(load16(p)); }
+
+static float f16_fast(const void *w, const q8_row *a, size_t n) {
+    const uint8_t *p = w;
+    const float *x = a->x;
+    __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        const uint8_t *h = p + 2 * i;
+        s0 = _mm256_fmadd_ps(f16_eight(h), _mm256_loadu_ps(x + i), s0);
+        s1 = _mm256_fmadd_ps(f16_eight(h + 16), _mm256_loadu_ps(x + i + 8), s1);
+        s2 = _mm256_fmadd_ps(f16_eight(h + 32), _mm256_loadu_ps(x + i + 16), s2);
+        s3 = _mm256_fmadd_ps(f16_eight(h + 48), _mm256_loadu_ps(x + i + 24), s3);
+    }
+    for (; i + 8 <= n; i += 8)
+        s0 = _mm256_fmadd_ps(f16_eight(p + 2 * i), _mm256_loadu_ps(x + i), s0);
+    float sum = fold32(s0, s1, s2, s3);
+    for (; i < n; i++) sum += f16_one(p + 2 * i) * x[i];
+    return sum;
+}
+
+static __m256 bf16_eight(const uint8_t *p) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load16(p)), 16));
+}
+
+static float bf16_fast(const void *w, const q8_row *a, size_t n) {
+    const uint8_t *p = w;
+    const float *x = a->x;
+    __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        const uint8_t *h = p + 2 * i;
+        s0 = _mm256_fmadd_ps(bf16_eight(h), _mm256_loadu_ps(x + i), s0);
+        s1 = _mm256_fmadd_ps(bf16_eight(h + 16), _mm256_loadu_ps(x + i + 8), s1);
+        s2 = _mm256_fmadd_ps(bf16_eight(h + 32), _mm256_loadu_ps(x + i + 16), s2);
+        s3 = _mm256_fmadd_ps(bf16_eight(h + 48), _mm256_loadu_ps(x + i + 24), s3);
+    }
+    for (; i + 8 <= n; i += 8)
+        s0 = _mm256_fmadd_ps(bf16_eight(p + 2 * i), _mm256_loadu_ps(x + i), s0);
+    float sum = fold32(s0, s1, s2, s3);
+    for (; i < n; i++) sum += bf16_to_f32(le16(p + 2 * i)) * x[i];
+    return sum;
+}
+
+static __m256d four(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+
+/* The 16 lanes of the scalar form, four to a register, folded in the same order. */
+static float exact_sum(const float *w, const float *x, size_t n) {
+    __m256d s0 = _mm256_setzero_pd(), s1 = s0, s2 = s0, s3 = s0;
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        s0 = _mm256_fmadd_pd(four(w + i), four(x + i), s0);
+        s1 = _mm256_fmadd_pd(four(w + i + 4), four(x + i + 4), s1);
+        s2 = _mm256_fmadd_pd(four(w + i + 8), four(x + i + 8), s2);
+        s3 = _mm256_fmadd_pd(four(w + i + 12), four(x + i + 12), s3);
+    }
+    double s[16];
+    _mm256_storeu_pd(s, s0);
+    _mm256_storeu_pd(s + 4, s1);
+    _mm256_storeu_pd(s + 8, s2);
+    _mm256_storeu_pd(s + 12, s3);
+    for (size_t k = 0; i + k < n; k++) s[k] += (double)w[i + k] * (double)x[i + k];
+    for (int h = 8; h > 0; h /= 2)
+        for (int k = 0; k < h; k++) s[k] += s[k + h];
+    return (float)s[0];
+}
+
+/* ---- blocks of 32 ---- */
+
+/* acc += d * sum of the products, over eight lanes */
+static __m256 add_block(__m256 acc, __m256i products, float d) {
+    const __m256i sums = _mm256_madd_epi16(products, _mm256_set1_epi16(1));
+    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(d), acc);
+}
+
+static __m256 add_q8_0(__m256 acc, const block_q8_0 *b, const int8_t *q, const float *d) {
+    return add_block(acc, mul_signed(load32(b->q), load32(q)), f16_one(b->d) * *d);
+}
+
+/* Two rows of sums: one would wait for its last addition. */
+static float q8_0_fast(const void *w, const q8_row *a, size_t n) {
+    const block_q8_0 *b = w;
+    const size_t blocks = n / 32;
+    __m256 s0 = _mm256_setzero_ps(), s1 = s0;
+    size_t i = 0;
+    for (; i + 2 <= blocks; i += 2) {
+        s0 = add_q8_0(s0, b + i, a->q + 32 * i, a->d + i);
+        s1 = add_q8_0(s1, b + i + 1, a->q + 32 * i + 32, a->d + i + 1);
+    }
+    if (i < blocks) s0 = add_q8_0(s0, b + i, a->q + 32 * i, a->d + i);
+    return fold8(_mm256_add_ps(s0, s1));
+}
+
+static __m256i table16(const int8_t values[16]) { return twice16(values); }
+
+/* 16 bytes to 32 codes: low nibbles first. */
+static __m256i look_up(__m256i table, const uint8_t q[16]) {
+    const __m128i v = load16(q);
+    const __m256i nibbles = _mm256_inserti128_si256(_mm256_castsi128_si256(v),
+                                                    _mm_srli_epi16(v, 4), 1);
+    return _mm256_shuffle_epi8(table, _mm256_and_si256(nibbles, _mm256_set1_epi8(15)));
+}
+
+static float q4_0_fast(const void *w, const q8_row *a, size_t n) {
+    const __m256i table = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7));
+    const block_q4_0 *b = w;
+    __m256 acc = _mm256_setzero_ps();
+    for (size_t i = 0; i < n / 32; i++, b++)
+        acc = add_block(acc, mul_signed(look_up(table, b->q), load32(a->q + 32 * i)),
+                        f16_one(b->d) * a->d[i]);
+    return fold8(acc);
+}
+
+static float iq4_nl_fast(const void *w, const q8_row *a, size_t n) {
+    const __m256i table = table16(iq4nl_values);
+    const block_iq4_nl *b = w;
+    __m256 acc = _mm256_setzero_ps();
+    for (size_t i = 0; i < n / 32; i++, b++)
+        acc = add_block(acc, mul_signed(look_up(table, b->q), load32(a->q + 32 * i)),
+                        f16_one(b->d) * a->d[i]);
+    return fold8(acc);
+}
+
+static float mxfp4_fast(const void *w, const q8_row *a, size_t n) {
+    const __m256i table = table16(mxfp4_values);
+    const block_mxfp4 *b = w;
+    __m256 acc = _mm256_setzero_ps();
+    for (size_t i = 0; i < n / 32; i++, b++)
+        acc = add_block(acc, mul_signed(look_up(table, b->q), load32(a->q + 32 * i)),
+                        mxfp4_scale(b->e) * a->d[i]);
+    return fold8(acc);
+}
+
+/* A block of 256, but its codes are nibbles. */
+static float iq4_xs_fast(const void *w, const q8_row *a, size_t n) {
+    const __m256i table = table16(iq4nl_values);
+    const block_iq4_xs *b = w;
+    __m256 acc = _mm256_setzero_ps();
+    for (size_t i = 0; i < n / 256; i++, b++) {
+        const int8_t *q = a->q + 256 * i;
+        __m256 part = _mm256_setzero_ps();
+        for (int g = 0; g < 8; g++) {
+            const int low = b->sl[g / 2] >> 4 * (g % 2) & 15, high = le16(b->sh) >> 2 * g & 3;
+            const __m256i scale = _mm256_set1_epi16((short)((low | high << 4) - 32));
+            part = add_scaled(part, mul_signed(look_up(table, b->q + 16 * g), load32(q + 32 * g)),
+                              scale, a->d + 8 * i + g);
+        }
+        acc = _mm256_fmadd_ps(part, _mm256_set1_ps(f16_one(b->d)), acc);
+    }
+    return fold8(acc);
+}
+
+/* ---- activations to 8 bits ---- */
+
+/* The largest of 32 magnitudes, as bits: their order is that of the floats. */
+static uint32_t top_bits(const __m256 x[4]) {
+    const __m256i mask = _mm256_set1_epi32(0x7fffffff);
+    __m256i top = _mm256_setzero_si256();
+    for (int k = 0; k < 4; k++)
+        top = _mm256_max_epu32(top, _mm256_and_si256(_mm256_castps_si256(x[k]), mask));
+    __m128i t = _mm_max_epu32(_mm256_castsi256_si128(top), _mm256_extracti128_si256(top, 1));
+    t = _mm_max_epu32(t, _mm_shuffle_epi32(t, 0x4e));
+    t = _mm_max_epu32(t, _mm_shuffle_epi32(t, 0xb1));
+    return (uint32_t)_mm_cvtsi128_si32(t);
+}
+
+/* x / d to the nearest integers, ties to even, within ±127 (packing bounds them by -128 and 127). */
+static __m256i to_codes(const __m256 x[4], float d) {
+    const __m256 scale = _mm256_set1_ps(d);
+    __m256i v[4];
+    for (int k = 0; k < 4; k++) v[k] = _mm256_cvtps_epi32(_mm256_div_ps(x[k], scale));
+    const __m256i bytes =
+        _mm256_packs_epi16(_mm256_packs_epi32(v[0], v[1]), _mm256_packs_epi32(v[2], v[3]));
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7); /* packing goes by halves */
+    return _mm256_max_epi8(_mm256_permutevar8x32_epi32(bytes, order), _mm256_set1_epi8(-127));
+}
+
+static void q8_fast(const float *x, size_t n, int8_t *q, float *d, int16_t *sum16) {
+    for (size_t i = 0; i < n / 32; i++, x += 32, q += 32, sum16 += 2) {
+        const __m256 v[4] = {_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8), _mm256_loadu_ps(x + 16),
+                             _mm256_loadu_ps(x + 24)};
+        const uint32_t top = top_bits(v);
+        const float scale = bits_f32(top) / 127.0f;
+        __m256i codes = _mm256_setzero_si256();
+        if (top < 0x7f800000u && scale > 0) codes = to_codes(v, scale);
+        d[i] = top < 0x7f800000u ? scale : NAN;
+        _mm256_storeu_si256((__m256i *)(void *)q, codes);
+        /* Bytes are summed by eights as unsigned, 128 too high each. */
+        const __m256i high = _mm256_xor_si256(codes, _mm256_set1_epi8(-128));
+        const __m256i sums = _mm256_sad_epu8(high, _mm256_setzero_si256());
+        const __m256i both = _mm256_add_epi64(sums, _mm256_unpackhi_epi64(sums, sums));
+        sum16[0] = (int16_t)(_mm256_extract_epi16(both, 0) - 16 * 128);
+        sum16[1] = (int16_t)(_mm256_extract_epi16(both, 8) - 16 * 128);
+    }
+}
+
+static const dot_set avx2 = {
+    .isa = "avx2",
+    .fast = {
+        [Q_F32] = f32_fast,
+        [Q_F16] = f16_fast,
+        [Q_BF16] = bf16_fast,
+        [Q_Q8_0] = q8_0_fast,
+        [Q_Q4_0] = q4_0_fast,
+        [Q_IQ4_NL] = iq4_nl_fast,
+        [Q_MXFP4] = mxfp4_fast,
+        [Q_IQ4_XS] = iq4_xs_fast,
+        [Q_Q2_K] = q2_k_dot_avx2,
+        [Q_Q3_K] = q3_k_dot_avx2,
+        [Q_Q4_K] = q4_k_dot_avx2,
+        [Q_Q5_K] = q5_k_dot_avx2,
+        [Q_Q6_K] = q6_k_dot_avx2,
+        [Q_IQ2_XXS] = iq2_xxs_dot_avx2,
+        [Q_IQ2_XS] = iq2_xs_dot_avx2,
+        [Q_IQ2_S] = iq2_s_dot_avx2,
+        [Q_IQ3_XXS] = iq3_xxs_dot_avx2,
+        [Q_IQ3_S] = iq3_s_dot_avx2,
+        [Q_IQ1_S] = iq1_s_dot_avx2,
+        [Q_IQ1_M] = iq1_m_dot_avx2,
+    },
+    .f32 = f32_sum,
+    .exact = exact_sum,
+    .q8 = q8_fast,
+};
+
+const dot_set *dot_avx2(void) { return &avx2; }
