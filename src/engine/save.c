@@ -199,3 +199,27 @@ status session_load(session *s, const source *from, err *e) {
     session_free(t);
     return st;
 }
+
+status session_save_file(const session *s, const char *path, err *e) {
+    out_file *f;
+    status st = out_open(&f, path, 0600, e);
+    if (st != OK) return st;
+    const sink to = sink_file(f);
+    st = session_save(s, &to, e);
+    if (st == OK) return out_finish(f, e);
+    out_abort(f);
+    return st;
+}
+
+status session_load_file(session *s, const char *path, err *e) {
+    file_map map;
+    status st = map_open(&map, path, e);
+    if (st != OK) return st;
+    mem_reader r = {.data = map.data, .n = (size_t)map.size};
+    const source from = source_mem(&r);
+    st = session_load(s, &from, e);
+    if (st == OK && r.at != r.n) st = fail(e, E_FORMAT, "session: %zu bytes follow its end", r.n - r.at);
+    if (st != OK) err_prefix(e, "%s: ", path);
+    map_close(&map);
+    return st;
+}

@@ -49,6 +49,10 @@ status session_save(const session *s, const sink *to, err *e);
 /* s must be new or is replaced whole; it is unchanged when loading fails. */
 status session_load(session *s, const source *from, err *e);
 
+/* The same with a file: written beside its name and renamed when whole; mode 0600. */
+status session_save_file(const session *s, const char *path, err *e);
+status session_load_file(session *s, const char *path, err *e);
+
 /* Bytes of pages (shared ones too), state and frontiers this session refers to. */
 uint64_t session_bytes(const session *s);
 

@@ -1,0 +1,162 @@
+#include "apps/ds4/eval.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/progress.h"
+#include "engine/session.h"
+
+enum { MAX_FILE = 64 << 20 };
+
+typedef struct ids {
+    int32_t *at;
+    uint32_t n;
+} ids;
+
+/* Whole numbers between white space. */
+static status parse_ids(ids *out, const buf *text, const char *path, err *e) {
+    ids v = {.at = malloc((text->n / 2 + 1) * sizeof *v.at)};
+    if (!v.at) return fail(e, E_NOMEM, "%s: out of memory", path);
+    for (size_t i = 0; i < text->n;) {
+        if (isspace((unsigned char)text->data[i])) {
+            i++;
+            continue;
+        }
+        const size_t start = i;
+        uint64_t id = 0;
+        while (i < text->n && text->data[i] >= '0' && text->data[i] <= '9' && id <= INT32_MAX)
+            id = id * 10 + (uint64_t)(text->data[i++] - '0');
+        if (i == start || id > INT32_MAX || (i < text->n && !isspace((unsigned char)text->data[i]))) {
+            free(v.at);
+            return fail(e, E_FORMAT, "%s: byte %zu: expected a token id, white space between ids", path, i);
+        }
+        v.at[v.n++] = (int32_t)id;
+    }
+    *out = v;
+    return OK;
+}
+
+static status read_ids(ids *out, const char *path, err *e) {
+    buf text = {0};
+    status st = file_read(&text, path, MAX_FILE, e);
+    if (st == OK) st = parse_ids(out, &text, path, e);
+    buf_free(&text);
+    if (st == OK && out->n == 0) {
+        free(out->at);
+        st = fail(e, E_FORMAT, "%s: holds no token ids", path);
+    }
+    return st;
+}
+
+typedef struct eval {
+    const ds4_cli *o;
+    engine *en;
+    session *s;
+    row *rows;
+    out_file *logits, *draft;
+    err *e;
+} eval;
+
+/* Ends this session and goes on in a new one, by way of a file. */
+static status save_and_reload(eval *v) {
+    const char *base = v->o->logits_out ? v->o->logits_out : v->o->mtp_out ? v->o->mtp_out : v->o->eval_tokens;
+    const size_t room = strlen(base) + 16;
+    char *path = malloc(room);
+    if (!path) return fail(v->e, E_NOMEM, "out of memory");
+    snprintf(path, room, "%s.session", base);
+    status st = session_save_file(v->s, path, v->e);
+    if (st == OK) {
+        session_free(v->s);
+        v->s = NULL;
+        st = session_new(&v->s, v->en, v->e);
+    }
+    if (st == OK) st = session_load_file(v->s, path, v->e);
+    unlink(path);
+    free(path);
+    return st;
+}
+
+static status run_chunk(eval *v, const int32_t *tokens, uint32_t n, uint32_t vocab) {
+    for (uint32_t i = 0; i < n; i++) v->rows[i] = (row){v->s, tokens[i], v->logits || v->draft};
+    status st = engine_step(v->en, v->rows, n, v->e);
+    for (uint32_t i = 0; i < n && st == OK; i++) {
+        const float *logits = engine_logits(v->en, i), *draft = engine_draft_logits(v->en, i);
+        if (v->logits) st = out_write(v->logits, logits, vocab * sizeof *logits, v->e);
+        if (st == OK && v->draft && draft) st = out_write(v->draft, draft, vocab * sizeof *draft, v->e);
+    }
+    return st;
+}
+
+static status run_all(eval *v, const ids *t, const model *m) {
+    progress bar;
+    progress_start(&bar, stderr, "evaluating", t->n, PROGRESS_TOKENS);
+    status st = OK;
+    for (uint32_t at = 0; at < t->n && st == OK;) {
+        uint32_t n = t->n - at < engine_batch(v->en) ? t->n - at : engine_batch(v->en);
+        if (v->o->save_at_given && at < v->o->save_at && at + n > v->o->save_at) n = (uint32_t)v->o->save_at - at;
+        if (v->o->save_at_given && at == v->o->save_at) st = save_and_reload(v);
+        if (st == OK) st = run_chunk(v, t->at + at, n, model_shape(m)->n_vocab);
+        at += n;
+        if (st == OK) progress_to(&bar, at);
+    }
+    progress_end(&bar);
+    return st;
+}
+
+static status open_outputs(eval *v) {
+    status st = OK;
+    if (v->o->logits_out) st = out_open(&v->logits, v->o->logits_out, 0644, v->e);
+    if (st == OK && v->o->mtp_out) st = out_open(&v->draft, v->o->mtp_out, 0644, v->e);
+    return st;
+}
+
+static status finish_outputs(eval *v, status st) {
+    if (v->logits && st == OK) st = out_finish(v->logits, v->e);
+    else out_abort(v->logits);
+    if (v->draft && st == OK) st = out_finish(v->draft, v->e);
+    else out_abort(v->draft);
+    return st;
+}
+
+static status open_engine(eval *v, const model *m, uint32_t n) {
+    engine_options eo = cli_engine(v->o);
+    if (!eo.context) eo.context = n;
+    if (!eo.batch) eo.batch = 512;
+    if (eo.batch > n) eo.batch = n; /* buffers for what there is */
+    eo.draft = v->o->mtp_out != NULL;
+    status st = engine_open(&v->en, m, &eo, v->e);
+    if (st == OK) st = session_new(&v->s, v->en, v->e);
+    v->rows = malloc(eo.batch * sizeof *v->rows);
+    if (st == OK && !v->rows) st = fail(v->e, E_NOMEM, "out of memory");
+    return st;
+}
+
+status eval_run(const ds4_cli *o, run_stats *stats, err *e) {
+    ids t = {0};
+    model *m = NULL;
+    eval v = {.o = o, .e = e};
+    const double start = clock_seconds();
+    status st = read_ids(&t, o->eval_tokens, e);
+    if (st == OK && o->save_at_given && (o->save_at < 1 || o->save_at > t.n))
+        st = fail(e, E_USAGE, "--save-at %llu: %s holds %u tokens", (unsigned long long)o->save_at, o->eval_tokens, t.n);
+    if (st == OK) st = model_open(&m, o->model, o->mtp, e);
+    if (st == OK) st = open_engine(&v, m, t.n);
+    if (st == OK) st = open_outputs(&v);
+    stats->load_s = clock_seconds() - start;
+    if (st == OK) {
+        st = run_all(&v, &t, m);
+        stats->prefill_n = t.n;
+        stats->prefill_s = clock_seconds() - start - stats->load_s;
+    }
+    st = finish_outputs(&v, st);
+    session_free(v.s);
+    engine_close(v.en);
+    model_close(m);
+    free(v.rows);
+    free(t.at);
+    return st;
+}
