@@ -57,6 +57,18 @@ static int test_bad, test_skipped;
         return;                                                                                     \
     } while (0)
 
+/* Limits of time are for the program as it is delivered: CHECK(seconds < 1 * TEST_SLOWNESS). */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_SLOWNESS 20
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TEST_SLOWNESS 20
+#endif
+#endif
+#ifndef TEST_SLOWNESS
+#define TEST_SLOWNESS 1
+#endif
+
 static int tests_run(int argc, char **argv) {
     int passed = 0, failed = 0;
     for (const test_case *t = test_list; t; t = t->next) {
