@@ -183,7 +183,7 @@ static status check_value(reader *r, gguf_kind kind, uint32_t depth) {
     if (n > left / gguf_kind_bytes(of))
         return refuse(r, E_FORMAT,
                       "an array of %" PRIu64 " %s at offset %" PRIu64 ", but only %" PRIu64
-                      " bytes follow",
+                      " bytes follow: it is cut short or damaged",
                       n, gguf_kind_name(of), r->at - 12, left);
     st = have(r, n * gguf_kind_bytes(of));
     if (st == OK && gguf_kind_fixed(of)) return check_fixed(r, of, n);
@@ -214,7 +214,7 @@ static status index_names(reader *r, name_index *x, const char *what, const void
 static status read_keys(gguf *g, reader *r, uint64_t n) {
     if (n > (r->size - r->at) / MIN_KEY_BYTES)
         return refuse(r, E_FORMAT,
-                      "the header promises %" PRIu64 " keys, more than %" PRIu64
+                      "the header promises %" PRIu64 " keys, more than a file of %" PRIu64
                       " bytes can hold: it is cut short or damaged",
                       n, r->size);
     if (n > GGUF_MAX_KEYS)
@@ -304,7 +304,7 @@ static status read_tensor(reader *r, gguf_tensor *t) {
 static status read_directory(gguf *g, reader *r, uint64_t n) {
     if (n > (r->size - r->at) / MIN_TENSOR_BYTES)
         return refuse(r, E_FORMAT,
-                      "the header promises %" PRIu64 " tensors, more than %" PRIu64
+                      "the header promises %" PRIu64 " tensors, more than a file of %" PRIu64
                       " bytes can hold: it is cut short or damaged",
                       n, r->size);
     if (n > GGUF_MAX_TENSORS)

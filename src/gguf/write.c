@@ -121,13 +121,13 @@ static bool take_name(gguf_writer *w, gguf_str *out, const char *what, const cha
 
 /* ------------------------------------------------------------------ keys */
 
-static void add_u32(buf *b, uint32_t v) {
+static void add_le32(buf *b, uint32_t v) {
     uint8_t p[4];
     put_le32(p, v);
     buf_add(b, p, sizeof p);
 }
 
-static void add_u64_le(buf *b, uint64_t v) {
+static void add_le64(buf *b, uint64_t v) {
     uint8_t p[8];
     put_le64(p, v);
     buf_add(b, p, sizeof p);
@@ -148,9 +148,9 @@ static bool begin_key(gguf_writer *w, const char *p, size_t n, gguf_kind kind) {
     w->keys = keys;
     if (!take_name(w, &w->keys[w->n_keys].name, "key", p, n)) return false;
     w->n_keys++;
-    add_u64_le(&w->values, n);
+    add_le64(&w->values, n);
     buf_add(&w->values, p, n);
-    add_u32(&w->values, kind);
+    add_le32(&w->values, kind);
     return true;
 }
 
@@ -197,7 +197,7 @@ void gguf_put_f32(gguf_writer *w, const char *key, float v) {
 static void add_text(gguf_writer *w, const char *key, const char *p, size_t n) {
     if (!gguf_text_ok(p, n))
         stick(w, E_USAGE, "key %s: a string is not valid UTF-8 without NUL", key);
-    add_u64_le(&w->values, n);
+    add_le64(&w->values, n);
     if (n) buf_add(&w->values, p, n);
 }
 
@@ -210,22 +210,22 @@ void gguf_put_string(gguf_writer *w, const char *key, const char *p, size_t n) {
 static bool begin_array(gguf_writer *w, const char *key, gguf_kind of, uint64_t n) {
     if (n > GGUF_MAX_KEY_BYTES) stick(w, E_LIMIT, "key %s: an array of %" PRIu64, key, n);
     if (!begin_key(w, key, strlen(key), GGUF_ARRAY)) return false;
-    add_u32(&w->values, of);
-    add_u64_le(&w->values, n);
+    add_le32(&w->values, of);
+    add_le64(&w->values, n);
     obey(w, key, strlen(key), NULL);
     return true;
 }
 
 void gguf_put_i32s(gguf_writer *w, const char *key, const int32_t *v, uint64_t n) {
     if (!begin_array(w, key, GGUF_I32, n)) return;
-    for (uint64_t i = 0; i < n; i++) add_u32(&w->values, (uint32_t)v[i]);
+    for (uint64_t i = 0; i < n; i++) add_le32(&w->values, (uint32_t)v[i]);
 }
 
 void gguf_put_f32s(gguf_writer *w, const char *key, const float *v, uint64_t n) {
     if (!begin_array(w, key, GGUF_F32, n)) return;
     for (uint64_t i = 0; i < n; i++) {
         if (!isfinite(v[i])) stick(w, E_USAGE, "key %s: number %" PRIu64 " is not finite", key, i);
-        add_u32(&w->values, f32_bits(v[i]));
+        add_le32(&w->values, f32_bits(v[i]));
     }
 }
 
@@ -304,12 +304,12 @@ static void add_directory(gguf_writer *w, buf *b) {
     uint64_t offset = 0;
     for (size_t i = 0; i < w->n_tensors; i++) {
         const out_tensor *t = &w->tensors[i];
-        add_u64_le(b, t->name.n);
+        add_le64(b, t->name.n);
         buf_add(b, t->name.p, t->name.n);
-        add_u32(b, t->n_dims);
-        for (uint32_t d = 0; d < t->n_dims; d++) add_u64_le(b, t->ne[d]);
-        add_u32(b, (uint32_t)t->type->id);
-        add_u64_le(b, offset);
+        add_le32(b, t->n_dims);
+        for (uint32_t d = 0; d < t->n_dims; d++) add_le64(b, t->ne[d]);
+        add_le32(b, (uint32_t)t->type->id);
+        add_le64(b, offset);
         if (!add_u64(offset, t->bytes, &offset) || !round_up_u64(offset, w->alignment, &offset))
             stick(w, E_USAGE, "tensor %s ends beyond 64 bits",
                   gguf_show(t->name.p, t->name.n).text);
@@ -341,9 +341,9 @@ status gguf_begin(gguf_writer *w, err *e) {
 
     buf head = {0}, directory = {0};
     buf_str(&head, "GGUF");
-    add_u32(&head, 3);
-    add_u64_le(&head, w->n_tensors);
-    add_u64_le(&head, w->n_keys);
+    add_le32(&head, 3);
+    add_le64(&head, w->n_tensors);
+    add_le64(&head, w->n_keys);
     add_directory(w, &directory);
     if (head.failed || directory.failed) no_memory(w);
     put_out(w, head.data, head.n);
