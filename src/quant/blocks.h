@@ -66,7 +66,7 @@ typedef struct block_q2_k {
 } block_q2_k;
 BLOCK_BYTES(block_q2_k, 84);
 
-/* d * (scale - 32) * code; low two bits as in Q2_K, minus 4 where bit i/32 of hm[i%32] is clear.
+/* d * (scale - 32) * (code - 4); low bits as in Q2_K, the third is bit i/32 of hm[i%32].
  * 16 scales of six bits: low nibbles in s[0..7], high pairs in s[8..11]. */
 typedef struct block_q3_k {
     uint8_t hm[32]; /*   0 */

@@ -1,9 +1,8 @@
-/* dot_avx2: products for x86 with AVX2, FMA and F16C: floats and blocks of 32; the set itself.
+/* dot_avx2: the set of products for x86 with AVX2, FMA and F16C; here floats and nibbles. The other
+ * blocks of 256 are in dot_avx2_k.c and dot_avx2_iq.c.
  *
- * Blocks of 256 are in dot_avx2_k.c and dot_avx2_iq.c.
- *
- * I1  q8 and exact give the bits of the scalar set: division and rounding are those of IEEE 754, and
- *     float64 products of float32 are exact, so fusing them with the sum changes nothing.
+ * I1  q8 and exact give the bits of the scalar set: division and rounding are those of IEEE 754,
+ *     and float64 products of float32 are exact, so fusing them with the sum changes nothing.
  */
 #include <math.h>
 
@@ -137,35 +136,52 @@ static __m256i look_up(__m256i table, const uint8_t q[16]) {
     return _mm256_shuffle_epi8(table, _mm256_and_si256(nibbles, _mm256_set1_epi8(15)));
 }
 
+static inline float half_scale(const uint8_t *block) { return f16_one(block); }
+static inline float power_scale(const uint8_t *block) { return mxfp4_scale(*block); }
+
+/* Rows of blocks of a scale and 16 bytes of nibbles, which end the block. */
+static inline float nibble_row(const uint8_t *b, size_t bytes, float (*scale)(const uint8_t *),
+                               __m256i table, const q8_row *a, size_t n) {
+    const size_t blocks = n / 32;
+    const int8_t *q = a->q;
+    __m256 s0 = _mm256_setzero_ps(), s1 = s0;
+    size_t i = 0;
+    for (; i + 2 <= blocks; i += 2, b += 2 * bytes, q += 64) {
+        const __m256i c0 = look_up(table, b + bytes - 16), c1 = look_up(table, b + 2 * bytes - 16);
+        s0 = add_block(s0, mul_signed(c0, load32(q)), scale(b) * a->d[i]);
+        s1 = add_block(s1, mul_signed(c1, load32(q + 32)), scale(b + bytes) * a->d[i + 1]);
+    }
+    if (i < blocks)
+        s0 = add_block(s0, mul_signed(look_up(table, b + bytes - 16), load32(q)),
+                       scale(b) * a->d[i]);
+    return fold8(_mm256_add_ps(s0, s1));
+}
+
 static float q4_0_fast(const void *w, const q8_row *a, size_t n) {
     const __m256i table = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7));
-    const block_q4_0 *b = w;
-    __m256 acc = _mm256_setzero_ps();
-    for (size_t i = 0; i < n / 32; i++, b++)
-        acc = add_block(acc, mul_signed(look_up(table, b->q), load32(a->q + 32 * i)),
-                        f16_one(b->d) * a->d[i]);
-    return fold8(acc);
+    return nibble_row(w, sizeof(block_q4_0), half_scale, table, a, n);
 }
 
 static float iq4_nl_fast(const void *w, const q8_row *a, size_t n) {
-    const __m256i table = table16(iq4nl_values);
-    const block_iq4_nl *b = w;
-    __m256 acc = _mm256_setzero_ps();
-    for (size_t i = 0; i < n / 32; i++, b++)
-        acc = add_block(acc, mul_signed(look_up(table, b->q), load32(a->q + 32 * i)),
-                        f16_one(b->d) * a->d[i]);
-    return fold8(acc);
+    return nibble_row(w, sizeof(block_iq4_nl), half_scale, table16(iq4nl_values), a, n);
 }
 
 static float mxfp4_fast(const void *w, const q8_row *a, size_t n) {
-    const __m256i table = table16(mxfp4_values);
-    const block_mxfp4 *b = w;
-    __m256 acc = _mm256_setzero_ps();
-    for (size_t i = 0; i < n / 32; i++, b++)
-        acc = add_block(acc, mul_signed(look_up(table, b->q), load32(a->q + 32 * i)),
-                        mxfp4_scale(b->e) * a->d[i]);
-    return fold8(acc);
+    return nibble_row(w, sizeof(block_mxfp4), power_scale, table16(mxfp4_values), a, n);
+}
+
+/* The 8 scales, six bits less 32, four to a half for `pick`: both halves alike. */
+static __m256i scales_iq4_xs(const block_iq4_xs *b) {
+    const __m256i four = _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28);
+    const __m256i two = _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
+    const __m256i low = _mm256_srlv_epi32(_mm256_set1_epi32((int)le32(b->sl)), four);
+    const __m256i high = _mm256_srlv_epi32(_mm256_set1_epi32(le16(b->sh)), two);
+    const __m256i six =
+        _mm256_or_si256(_mm256_and_si256(low, _mm256_set1_epi32(15)),
+                        _mm256_slli_epi32(_mm256_and_si256(high, _mm256_set1_epi32(3)), 4));
+    const __m256i scales = _mm256_sub_epi32(six, _mm256_set1_epi32(32));
+    return _mm256_permute4x64_epi64(_mm256_packs_epi32(scales, scales), 0x88); /* 0 2 0 2 */
 }
 
 /* A block of 256, but its codes are nibbles. */
@@ -175,14 +191,17 @@ static float iq4_xs_fast(const void *w, const q8_row *a, size_t n) {
     __m256 acc = _mm256_setzero_ps();
     for (size_t i = 0; i < n / 256; i++, b++) {
         const int8_t *q = a->q + 256 * i;
-        __m256 part = _mm256_setzero_ps();
-        for (int g = 0; g < 8; g++) {
-            const int low = b->sl[g / 2] >> 4 * (g % 2) & 15, high = le16(b->sh) >> 2 * g & 3;
-            const __m256i scale = _mm256_set1_epi16((short)((low | high << 4) - 32));
-            part = add_scaled(part, mul_signed(look_up(table, b->q + 16 * g), load32(q + 32 * g)),
-                              scale, a->d + 8 * i + g);
+        const float *d = a->d + 8 * i;
+        const __m256i scales = scales_iq4_xs(b);
+        __m256 even = _mm256_setzero_ps(), odd = even;
+#pragma GCC unroll 4
+        for (int g = 0; g < 8; g += 2, q += 64) {
+            const __m256i c0 = look_up(table, b->q + 16 * g);
+            const __m256i c1 = look_up(table, b->q + 16 * g + 16);
+            even = add_scaled(even, mul_signed(c0, load32(q)), pick(scales, g), d + g);
+            odd = add_scaled(odd, mul_signed(c1, load32(q + 32)), pick(scales, g + 1), d + g + 1);
         }
-        acc = _mm256_fmadd_ps(part, _mm256_set1_ps(f16_one(b->d)), acc);
+        acc = _mm256_fmadd_ps(_mm256_add_ps(even, odd), _mm256_set1_ps(f16_one(b->d)), acc);
     }
     return fold8(acc);
 }
@@ -201,7 +220,7 @@ static uint32_t top_bits(const __m256 x[4]) {
     return (uint32_t)_mm_cvtsi128_si32(t);
 }
 
-/* x / d to the nearest integers, ties to even, within ±127 (packing bounds them by -128 and 127). */
+/* x / d to the nearest integers, ties to even, within ±127; packing bounds them by -128 and 127. */
 static __m256i to_codes(const __m256 x[4], float d) {
     const __m256 scale = _mm256_set1_ps(d);
     __m256i v[4];

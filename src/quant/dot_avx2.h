@@ -6,8 +6,8 @@
  *      times a scale, neighbours added             8 x i32     add_scaled, whose
  *      times the activations' scale, summed up     8 x f32     lanes are folded once a row
  *
- * No step can overflow: |code| <= 128 and |activation| <= 127, so two products stay below 2^15; a
- * scale is below 2^8.
+ * No step can overflow: |code| <= 128 and |activation| <= 127, so two products stay below 2^15;
+ * a scale is at most 128.
  *
  * Blocks of 256 keep their 16 scales as i16 with the even ones in the low half of a register, the
  * odd ones in the high half: group g of 32 values then finds its two by one shuffle within halves.
@@ -50,7 +50,9 @@ static inline float fold8(__m256 v) {
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
 
-static inline __m256i mul_unsigned(__m256i code, __m256i q) { return _mm256_maddubs_epi16(code, q); }
+static inline __m256i mul_unsigned(__m256i code, __m256i q) {
+    return _mm256_maddubs_epi16(code, q);
+}
 
 static inline __m256i mul_signed(__m256i code, __m256i q) {
     return _mm256_maddubs_epi16(_mm256_abs_epi8(code), _mm256_sign_epi8(q, code));
@@ -68,7 +70,8 @@ static inline __m256i pick(__m256i scales, int g) {
 
 /* 16 bytes of scales as `pick` wants them. */
 static inline __m128i even_odd(__m128i sc) {
-    return _mm_shuffle_epi8(sc, _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15));
+    const __m128i order = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+    return _mm_shuffle_epi8(sc, order);
 }
 
 /* Sums over the 256 activations with a factor each 16: acc += k * sum of factor * activation. */

@@ -1,7 +1,7 @@
 /* dot_avx2_k: products with K-quants: codes in bit fields, scales each 16 or 32 values.
  *
- * Codes stay unsigned. What has to be subtracted from all codes of a sub-block (a minimum, or the middle
- * of the range) is multiplied with the sums of the activations, one operation a block:
+ * Codes stay unsigned. What has to be subtracted from all codes of a sub-block (a minimum, or the
+ * middle of the range) is multiplied with the sums of the activations, one operation a block:
  *
  *      sum of scale * (code - c) * q  =  sum of scale * code * q  -  c * (sum of scale * sum16)
  */

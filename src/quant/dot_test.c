@@ -65,7 +65,8 @@ static void fill(const quant_type *q, uint8_t *w, size_t n) {
         case Q_MXFP4: w[0] = (uint8_t)(118 + random_bits() % 8); break;
         case Q_IQ1_M:
             for (int k = 0; k < 4; k++)
-                w[49 + 2 * k] = (uint8_t)((w[49 + 2 * k] & 15) | (f32_to_f16(d) >> 4 * k & 15) << 4);
+                w[49 + 2 * k] =
+                    (uint8_t)((w[49 + 2 * k] & 15) | (f32_to_f16(d) >> 4 * k & 15) << 4);
             break;
         case Q_Q2_K: put_f16(w + 80, d), put_f16(w + 82, dmin); break;
         case Q_Q3_K: put_f16(w + 108, d); break;
@@ -94,9 +95,10 @@ static q8_row random_row(row *r, size_t n) {
     return rounded(r, n);
 }
 
-/* The product in float64 of weights with the activations that the format meets, and the sum of the
- * magnitudes of its terms. */
-static double slow(const quant_type *t, const uint8_t *w, const q8_row *a, size_t n, double *terms) {
+/* The product in float64 of weights with the activations that the format meets, and the sum of
+ * the magnitudes of its terms. */
+static double slow(const quant_type *t, const uint8_t *w, const q8_row *a, size_t n,
+                   double *terms) {
     static float values[MAX];
     double sum = 0;
     t->dequant(w, values, n);
@@ -134,7 +136,8 @@ static void check_fast(const quant_type *t, row *r) {
         const double s = (double)scalar->fast[t->id](w, &a, n) - want;
         const double b = (double)best->fast[t->id](w, &a, n) - want;
         CHECK_SAY(fabs(s) <= 5e-7 * terms, "%s n %zu: %g of %g", t->name, n, s, terms);
-        CHECK_SAY(fabs(b) <= 2e-6 * terms, "%s %s n %zu: %g of %g", best->isa, t->name, n, b, terms);
+        CHECK_SAY(fabs(b) <= 2e-6 * terms, "%s %s n %zu: %g of %g", best->isa, t->name, n, b,
+                  terms);
     }
 }
 
@@ -274,7 +277,8 @@ TEST(float_products_are_right_at_every_length) {
         const dot_set *sets[2] = {dot_scalar(), dot_best()};
         for (int k = 0; k < 2; k++) {
             CHECK(fabs((double)sets[k]->f32(w.x, x.x, n) - sum) <= 1e-6 * terms);
-            CHECK(fabs((double)sets[k]->exact(w.x, x.x, n) - sum) <= 6e-8 * fabs(sum) + 1e-14 * terms);
+            const double slip = (double)sets[k]->exact(w.x, x.x, n) - sum;
+            CHECK(fabs(slip) <= 6e-8 * fabs(sum) + 1e-14 * terms);
         }
     }
 }

@@ -1,4 +1,4 @@
-/* The small floats: every code, every boundary between two codes, and plain arithmetic as the judge. */
+/* The small floats: every code, every boundary between two codes; plain arithmetic is the judge. */
 #include "base/test.h"
 #include "quant/formats.h"
 
@@ -75,8 +75,8 @@ static uint32_t to_f16(float f) { return f32_to_f16(f); }
 static uint32_t to_bf16(float f) { return f32_to_bf16(f); }
 static uint32_t to_e4m3(float f) { return f32_to_e4m3(f); }
 
-/* All codes from 0 to `last`: a code gives itself, the middle to the next one gives the even of the two,
- * and the floats beside the middle go to their sides. */
+/* All codes from 0 to `last`: a code gives itself, the middle to the next one gives the even of
+ * the two, and the floats beside the middle go to their sides. */
 static void check_boundaries(layout f, narrow_fn narrow, uint32_t last) {
     const uint32_t minus = 1u << (f.exp + f.man);
     for (uint32_t c = 0; c <= last; c++) {

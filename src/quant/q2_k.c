@@ -10,8 +10,10 @@
 #include "quant/formats.h"
 
 static void unpack(const block_q2_k *b, int8_t code[256], int8_t scale[16], int8_t min[16]) {
-    for (int i = 0; i < 256; i++)
-        code[i] = (int8_t)(b->q[32 * (i / 128) + i % 32] >> 2 * (i % 128 / 32) & 3);
+    for (int g = 0; g < 8; g++) {
+        const uint8_t *q = b->q + 32 * (g / 4);
+        for (int l = 0; l < 32; l++) code[32 * g + l] = (int8_t)(q[l] >> 2 * (g % 4) & 3);
+    }
     for (int j = 0; j < 16; j++) {
         scale[j] = (int8_t)(b->sc[j] & 15);
         min[j] = (int8_t)(b->sc[j] >> 4);

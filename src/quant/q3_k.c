@@ -5,15 +5,18 @@
  *
  *      y = (d * scale) * code
  *
- * Low bits lie as in Q2_K. hm[i % 32] bit i / 32 clear: 4 less. Scale j: low nibble in s[j % 8]
- * (high half for j >= 8), high pair in bits 2 * (j / 4) of s[8 + j % 4]; the value less 32.
+ * Low bits lie as in Q2_K; bit i / 32 of hm[i % 32] is the high bit of code + 4. Scale j: nibble
+ * in s[j % 8] (high half for j >= 8), high pair in bits 2 * (j / 4) of s[8 + j % 4]; less 32.
  */
 #include "quant/formats.h"
 
 static void unpack(const block_q3_k *b, int8_t code[256], int8_t scale[16]) {
-    for (int i = 0; i < 256; i++) {
-        const int low = b->q[32 * (i / 128) + i % 32] >> 2 * (i % 128 / 32) & 3;
-        code[i] = (int8_t)(low - (b->hm[i % 32] >> i / 32 & 1 ? 0 : 4));
+    for (int g = 0; g < 8; g++) {
+        const uint8_t *q = b->q + 32 * (g / 4);
+        for (int l = 0; l < 32; l++) {
+            const int low = q[l] >> 2 * (g % 4) & 3, high = b->hm[l] >> g & 1;
+            code[32 * g + l] = (int8_t)((low | high << 2) - 4);
+        }
     }
     for (int j = 0; j < 16; j++) {
         const int low = j < 8 ? b->s[j] & 15 : b->s[j - 8] >> 4;

@@ -28,14 +28,16 @@ static void unpack_scales(const uint8_t s[12], int8_t scale[16], int8_t min[16])
 }
 
 static void unpack_nibbles(const uint8_t q[128], int8_t code[256]) {
-    for (int i = 0; i < 256; i++) {
-        const int byte = q[32 * (i / 64) + i % 32];
-        code[i] = (int8_t)(i / 32 % 2 ? byte >> 4 : byte & 15);
-    }
+    for (int g = 0; g < 4; g++, q += 32, code += 64)
+        for (int l = 0; l < 32; l++) {
+            code[l] = (int8_t)(q[l] & 15);
+            code[32 + l] = (int8_t)(q[l] >> 4);
+        }
 }
 
 static void unpack_fifth_bits(const uint8_t qh[32], int8_t code[256]) {
-    for (int i = 0; i < 256; i++) code[i] = (int8_t)(code[i] | (qh[i % 32] >> i / 32 & 1) << 4);
+    for (int g = 0; g < 8; g++, code += 32)
+        for (int l = 0; l < 32; l++) code[l] = (int8_t)(code[l] | (qh[l] >> g & 1) << 4);
 }
 
 static void values(const uint8_t d16[2], const uint8_t dmin16[2], const int8_t code[256],

@@ -11,12 +11,13 @@
 #include "quant/formats.h"
 
 static void unpack(const block_q6_k *b, int8_t code[256]) {
-    for (int i = 0; i < 256; i++) {
-        const int half = i / 128, g = i % 128 / 32, l = i % 32;
-        const int byte = b->ql[64 * half + 32 * (g & 1) + l];
-        const int low = g >= 2 ? byte >> 4 : byte & 15;
-        const int high = b->qh[32 * half + l] >> 2 * g & 3;
-        code[i] = (int8_t)((low | high << 4) - 32);
+    for (int i = 0; i < 8; i++) {
+        const int half = i / 4, g = i % 4;
+        const uint8_t *ql = b->ql + 64 * half + 32 * (g % 2), *qh = b->qh + 32 * half;
+        for (int l = 0; l < 32; l++) {
+            const int low = ql[l] >> 4 * (g / 2) & 15, high = qh[l] >> 2 * g & 3;
+            code[32 * i + l] = (int8_t)((low | high << 4) - 32);
+        }
     }
 }
 

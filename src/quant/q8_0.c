@@ -40,13 +40,22 @@ void q8_round(const float *x, size_t n, int8_t *q, float *d, int16_t *sum16) {
         const float scale = bits_f32(top) / 127.0f;
         const bool zero = top >= 0x7f800000u || scale == 0;
         d[i] = top >= 0x7f800000u ? NAN : scale;
-        sum16[0] = sum16[1] = 0;
+        if (zero) {
+            memset(q, 0, 32);
+            sum16[0] = sum16[1] = 0;
+            continue;
+        }
         for (int j = 0; j < 32; j++) {
             /* A subnormal scale is coarse: only then can a quotient pass 127. */
-            int32_t v = zero ? 0 : round_even(x[j] / scale);
-            v = v > 127 ? 127 : v < -127 ? -127 : v;
-            q[j] = (int8_t)v;
-            sum16[j / 16] = (int16_t)(sum16[j / 16] + v);
+            const int32_t v = round_even(x[j] / scale);
+            q[j] = (int8_t)(v > 127 ? 127 : v < -127 ? -127 : v);
         }
+        int32_t low = 0, high = 0;
+        for (int j = 0; j < 16; j++) {
+            low += q[j];
+            high += q[16 + j];
+        }
+        sum16[0] = (int16_t)low;
+        sum16[1] = (int16_t)high;
     }
 }

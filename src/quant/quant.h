@@ -1,16 +1,19 @@
 /* quant: the block formats of GGUF tensors, and dot products with them.
  *
- * A row of n weights is n / block_values blocks of block_bytes each. One file a format holds its layout, its exact
- * dequantisation (bit for bit the reference's: float32, in the order the format defines) and its scalar dot product;
- * dot_avx2.c and its like hold the same products for one instruction set.
+ * A row of n weights is n / block_values blocks of block_bytes each. One file a format (or family)
+ * holds its exact dequantisation (bit for bit the reference's: float32, in the order the format
+ * defines) and its scalar dot product; dot_avx2.c and its like hold the same products for one
+ * instruction set. Layouts are in blocks.h.
  *
  * Dot products come in two kinds:
- *   exact   the row is dequantised to float32 and multiplied with float32 activations, sums in float64: the reference.
- *   fast    block formats meet activations rounded to 8 bits once a stage (q8 rows, below) in integer arithmetic; F32, F16 and BF16
- *           weights meet float32 activations.
+ *   exact   the row is dequantised to float32 and multiplied with float32 activations, sums in
+ *           float64: the reference.
+ *   fast    block formats meet activations rounded to 8 bits once a stage (q8 rows, below) in
+ *           integer arithmetic; F32, F16 and BF16 weights meet float32 activations.
  *
  * I1  A product depends on its two rows only: not on what is computed beside it, nor on the thread.
- * I2  dequant() and the dots read blocks by value (no alignment needed) and accept any bytes without fault.
+ * I2  dequant() and the dots read blocks by value (no alignment needed) and accept any bytes
+ *     without fault.
  */
 #ifndef DS4_QUANT_QUANT_H
 #define DS4_QUANT_QUANT_H
@@ -21,9 +24,12 @@
 
 /* Ids as GGUF files have them. */
 typedef enum quant_id {
-    Q_F32 = 0, Q_F16 = 1, Q_Q4_0 = 2, Q_Q8_0 = 8, Q_Q2_K = 10, Q_Q3_K = 11, Q_Q4_K = 12, Q_Q5_K = 13, Q_Q6_K = 14,
-    Q_IQ2_XXS = 16, Q_IQ2_XS = 17, Q_IQ3_XXS = 18, Q_IQ1_S = 19, Q_IQ4_NL = 20, Q_IQ3_S = 21, Q_IQ2_S = 22, Q_IQ4_XS = 23,
-    Q_I8 = 24, Q_I16 = 25, Q_I32 = 26, Q_I64 = 27, Q_F64 = 28, Q_IQ1_M = 29, Q_BF16 = 30, Q_MXFP4 = 39,
+    Q_F32 = 0, Q_F16 = 1, Q_Q4_0 = 2, Q_Q8_0 = 8,
+    Q_Q2_K = 10, Q_Q3_K = 11, Q_Q4_K = 12, Q_Q5_K = 13, Q_Q6_K = 14,
+    Q_IQ2_XXS = 16, Q_IQ2_XS = 17, Q_IQ3_XXS = 18, Q_IQ1_S = 19,
+    Q_IQ4_NL = 20, Q_IQ3_S = 21, Q_IQ2_S = 22, Q_IQ4_XS = 23,
+    Q_I8 = 24, Q_I16 = 25, Q_I32 = 26, Q_I64 = 27, Q_F64 = 28,
+    Q_IQ1_M = 29, Q_BF16 = 30, Q_MXFP4 = 39,
     QUANT_IDS = 42
 } quant_id;
 
@@ -32,21 +38,23 @@ typedef struct quant_type {
     quant_id id;
     uint32_t block_values;   /* 1, 32 or 256                                       */
     uint32_t block_bytes;
-    /* n values, a whole number of blocks. NULL for integers and F64: they are carried, not computed with. */
+    /* n values, a whole number of blocks. NULL for integers and F64: they are carried, not
+     * computed with. */
     void (*dequant)(const void *blocks, float *out, size_t n);
 } quant_type;
 
-const quant_type *quant_find(uint32_t id);             /* NULL if unknown                              */
-const quant_type *quant_by_name(const char *name);     /* any case; NULL if unknown                    */
+const quant_type *quant_find(uint32_t id);         /* NULL if unknown           */
+const quant_type *quant_by_name(const char *name); /* any case; NULL if unknown */
 
 /* Bytes of n values; false if n is no whole number of blocks or the size overflows. */
 bool quant_bytes(const quant_type *q, uint64_t n, uint64_t *bytes);
 
 /* One activation row, rounded once for all products of a stage.
  *
- * Blocks of 32: d = max|x| / 127, q = round to nearest (ties to even) of x / d, clamped to ±127; an all-zero (or non-finite)
- * block has d = 0, q = 0 (a non-finite value makes d NaN, so that it is not hidden). sum16 holds the sum of q over each 16, for formats
- * that subtract a minimum. */
+ * Blocks of 32: d = max|x| / 127, q = round to nearest (ties to even) of x / d, clamped to ±127. A
+ * block of zeros has d = 0 and q = 0; one with a value that is not finite has d = NaN and q = 0, so
+ * that it shows in every product. sum16 holds the sum of q over each 16, for formats that subtract
+ * a minimum. */
 typedef struct q8_row {
     const float *x;         /* the row itself, n float32                 */
     const int8_t *q;        /* n codes            (NULL when n % 32 != 0) */
@@ -63,11 +71,12 @@ typedef struct dot_set {
     dot_fn fast[QUANT_IDS];                 /* by quant_id; NULL: not computed with   */
     float (*f32)(const float *w, const float *x, size_t n);    /* float32 sums        */
     float (*exact)(const float *w, const float *x, size_t n);  /* float64 sums        */
-    void (*q8)(const float *x, size_t n, int8_t *q, float *d, int16_t *sum16); /* fills a q8_row's parts; n % 32 == 0 */
+    /* Fills the parts of a q8_row; n % 32 == 0. */
+    void (*q8)(const float *x, size_t n, int8_t *q, float *d, int16_t *sum16);
 } dot_set;
 
 const dot_set *dot_scalar(void);
-const dot_set *dot_best(void);              /* the fastest that this machine runs     */
+const dot_set *dot_best(void);              /* the fastest here; asks the processor: call once */
 
 /* Half formats, exact both ways (ties to even on the way down). */
 float f16_to_f32(uint16_t h);
@@ -89,7 +98,7 @@ void quantize_q8_0(const float *x, void *out, size_t n);
 /* The official roundings of cached rows (spec: "Q8" and "Q4"), in place.
  * round_kv: blocks of `block` (64; the last may be shorter) to e4m3 with a power-of-two scale.
  * round_index: blocks of 32 to e2m1 with a power-of-two scale; the last may be shorter.
- * hadamard: x = n^(-1/2) H x, natural order; n a power of two. Float32 adds, each stage in order. */
+ * hadamard: x = n^(-1/2) H x, natural order; n a power of two. Float32 adds, stage by stage. */
 void round_kv(float *x, size_t n, size_t block);
 void round_index(float *x, size_t n);
 void hadamard(float *x, size_t n);

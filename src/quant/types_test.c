@@ -21,7 +21,7 @@ TEST(every_type_is_found_by_its_id_and_by_its_name_in_any_case) {
 TEST(what_is_no_type_is_not_found) {
     const uint32_t ids[] = {3, 4, 5, 6, 7, 9, 15, 31, 34, 40, 41, 42, 0x80000000, UINT32_MAX};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) CHECK(!quant_find(ids[i]));
-    const char *names[] = {"", "Q", "Q8_", "Q8_00", "Q8_0 ", " Q8_0", "F8", "IQ2", "q8-0", "\xc3\xa9"};
+    const char *names[] = {"", "Q", "Q8_", "Q8_00", "Q8_0 ", " Q8_0", "F8", "IQ2", "q8-0"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) CHECK(!quant_by_name(names[i]));
 }
 
