@@ -89,7 +89,8 @@ $(B)/bin/$(call appname,$(1)): $(B)/obj/src/apps/$(1).o $(B)/libcore.a
 	$$(link) $$(LDLIBS) $$(EDITLIB)
 endef
 $(foreach a,$(APPS:src/apps/%.c=%),$(eval $(call link_app,$(a))))
-$(B)/test/%: $(B)/obj/%.o $(B)/libcore.a
+$(filter $(B)/test/tests/%,$(TESTS) $(SCRIPTS)): | $(BINS)
+$(B)/test/%: $(B)/obj/%.o $(B)/libcore.a | $(DATA)
 	$(link) $(LDLIBS) $(EDITLIB) $(if $(TESTPKG),$(shell pkg-config --libs $(TESTPKG)))
 $(B)/test/tests/%: tests/%.sh $(PUBLIC)
 	@mkdir -p $(@D); cp $< $@; chmod +x $@
