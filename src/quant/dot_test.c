@@ -340,6 +340,7 @@ TEST(activations_round_as_defined_and_alike_in_every_set) {
             if (round % 4 == 1) x[i] = (float)((int)(random_bits() % 255) - 127) * 0.5f; /* ties */
             if (round % 4 == 2) x[i] = bits_f32(random_bits());
             if (round % 4 == 3 && random_bits() % 32) x[i] = 0;
+            if (round % 4 == 0 && random_bits() % 100 == 0) x[i] = round % 8 ? INFINITY : -NAN;
         }
         if (round % 4 == 1)
             for (size_t i = 0; i < 1024; i += 32) x[i] = 127;

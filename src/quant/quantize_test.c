@@ -34,6 +34,16 @@ TEST(q8_0_rounds_half_away_from_zero) {
     CHECK(le16(b) == 0x3c00 && !memcmp(b + 2, want, 8));
 }
 
+/* 13.5 is half of 27, but times the rounded reciprocal of 27 / 127 it falls short of 63.5. */
+TEST(q8_0_multiplies_with_the_reciprocal_as_the_reference_does) {
+    float x[32] = {27, 13.5f, 0}, y[32] = {74.125f, 37.0625f, 0};
+    uint8_t b[34];
+    quantize_q8_0(x, b, 32);
+    CHECK(b[2] == 127 && b[3] == 63);
+    quantize_q8_0(y, b, 32);
+    CHECK(b[2] == 127 && b[3] == 64);
+}
+
 TEST(q8_0_errs_by_half_a_step_at_most) {
     uint64_t s = 5;
     for (int round = 0; round < 2000; round++) {

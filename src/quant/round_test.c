@@ -136,6 +136,22 @@ TEST(both_roundings_choose_the_nearest_value_of_a_power_of_two_grid) {
     }
 }
 
+/* Half of the smallest value falls to zero: that shows the scale. */
+TEST(a_scale_doubles_one_step_above_a_power_of_two_and_not_before) {
+    for (int k = -10; k < 100; k++) {
+        for (int above = 0; above < 2; above++) {
+            float kv[2] = {(float)ldexp(448, k), (float)ldexp(1, k - 9)};
+            float ix[2] = {(float)ldexp(6, k), (float)ldexp(0.5, k)};
+            if (above) kv[0] = nextafterf(kv[0], INFINITY), ix[0] = nextafterf(ix[0], INFINITY);
+            round_kv(kv, 2, 64);
+            round_index(ix, 2);
+            CHECK_SAY(kv[0] == (float)ldexp(448, k) && ix[0] == (float)ldexp(6, k), "2^%d", k);
+            CHECK_SAY(kv[1] == (above ? 0 : (float)ldexp(1, k - 9)), "2^%d", k);
+            CHECK_SAY(ix[1] == (above ? 0 : (float)ldexp(0.5, k)), "2^%d", k);
+        }
+    }
+}
+
 TEST(rounding_twice_changes_nothing_more) {
     uint64_t seed = 11;
     float x[448], once[448];
