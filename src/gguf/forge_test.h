@@ -20,6 +20,7 @@
 #include "base/le.h"
 #include "base/utf8.h"
 #include "gguf/gguf.h"
+#include "gguf/value.h"
 
 typedef struct forge {
     buf b;
@@ -228,7 +229,13 @@ static inline const char *walk_all(const gguf *g) {
     WALK_SAYS(alignment != 0 && (alignment & (alignment - 1)) == 0 && alignment <= 1 << 20);
     WALK_SAYS(gguf_header_bytes(g) >= 24 && gguf_header_bytes(g) <= gguf_size(g));
     const char *wrong = NULL;
-    for (uint64_t i = 0; i < gguf_n_keys(g) && !wrong; i++) wrong = walk_key(g, gguf_key_at(g, i));
+    for (uint64_t i = 0; i < gguf_n_keys(g) && !wrong; i++) {
+        const gguf_key *k = gguf_key_at(g, i);
+        wrong = walk_key(g, k);
+        if (wrong || i + 1 == gguf_n_keys(g)) continue;
+        const char *next = gguf_key_at(g, i + 1)->name.p; /* the keys stand without gaps */
+        WALK_SAYS(k->value + gguf_value_bytes(k) + 8 == (const uint8_t *)next);
+    }
     for (uint64_t i = 0; i < gguf_n_tensors(g) && !wrong; i++) {
         const gguf_tensor *t = gguf_tensor_at(g, i);
         wrong = walk_tensor(g, t);

@@ -1,4 +1,4 @@
-/* Attacks on the reader: files cut at every byte, changed in every byte, lying in one field each. */
+/* Attacks on the reader: files cut at every byte, changed in every byte, lying in one field. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
