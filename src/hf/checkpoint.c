@@ -308,6 +308,7 @@ void hf_close(hf_checkpoint *c) {
     free(c);
 }
 
+const char *hf_folder(const hf_checkpoint *c) { return c->folder; }
 size_t hf_count(const hf_checkpoint *c) {
     return c->n;
 }

@@ -28,6 +28,7 @@ typedef struct hf_checkpoint hf_checkpoint;
 
 status hf_open(hf_checkpoint **out, const char *folder, err *e);
 void hf_close(hf_checkpoint *c); /* NULL is fine */
+const char *hf_folder(const hf_checkpoint *c);
 
 /* NULL if absent. `name` is written without "model.". */
 const hf_tensor *hf_find(const hf_checkpoint *c, const char *name);
