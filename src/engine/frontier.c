@@ -64,6 +64,16 @@ void frontier_thin(frontier_list *l, const memory *m) {
     l->n = kept;
 }
 
+bool frontier_drop(frontier_list *l, const memory *m) {
+    for (uint32_t i = 0; i < l->n; i++) {
+        if (l->at[i].pinned) continue;
+        release(l->at[i].f, m);
+        for (l->n--; i < l->n; i++) l->at[i] = l->at[i + 1];
+        return true;
+    }
+    return false;
+}
+
 const frontier *frontier_find(const frontier_list *l, uint32_t pos) {
     for (uint32_t i = l->n; i > 0; i--)
         if (l->at[i - 1].f->pos <= pos) return l->at[i - 1].f;

@@ -30,6 +30,7 @@ typedef struct frontier_list {
 status frontier_add(frontier_list *l, const memory *m, const void *state, uint64_t bytes, uint32_t pos, bool pinned,
                     err *e);
 void frontier_thin(frontier_list *l, const memory *m);
+bool frontier_drop(frontier_list *l, const memory *m); /* the oldest that is not pinned; false: there is none */
 const frontier *frontier_find(const frontier_list *l, uint32_t pos);        /* nearest at or before; NULL */
 void frontier_cut(frontier_list *l, const memory *m, uint32_t pos);         /* drops those behind pos     */
 status frontier_share(frontier_list *to, const frontier_list *from, err *e); /* `to` is empty              */

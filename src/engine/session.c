@@ -70,6 +70,10 @@ status session_reserve(session *s, uint32_t n, err *e) {
     if (st == OK) st = reserve_page_table(s, want, e);
     while (st == OK && s->n_pages < want) {
         st = page_new(&s->pages[s->n_pages], &s->en->mem, s->en->p.page_bytes, e);
+        if (st != OK && frontier_drop(&s->frontiers, &s->en->mem)) { /* a page is worth more */
+            st = OK;
+            continue;
+        }
         if (st != OK) break;
         s->mems[s->n_pages] = s->pages[s->n_pages]->mem;
         s->n_pages++;

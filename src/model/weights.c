@@ -16,14 +16,13 @@ typedef enum dim {
     ONE, THREE, D, MD, MIX, M, V, K, E, H, DH, RQ, HDH, GROUP_IN, GRO, CW, IW, RATIO, FOUR, DI, HI, HIDI, I, SI, D2
 } dim;
 
-typedef enum role { MATRIX, VECTOR, IDS } role;
 
 /* When a layer has the tensor. */
 typedef enum when { ALWAYS, COMPRESSED, INDEXED, HASHED, SCORED } when;
 
 typedef struct tensor_row {
     const char *name; /* behind the block's prefix */
-    role role;
+    tensor_role role;
     when when;
     size_t at; /* offset of the field in its struct */
     dim in, out, planes;
@@ -31,81 +30,81 @@ typedef struct tensor_row {
 
 #define L(field) offsetof(layer_weights, field)
 static const tensor_row layer_rows[] = {
-    {"hc_attn_fn.weight", MATRIX, ALWAYS, L(hc_attn.fn), MD, MIX, ONE},
-    {"hc_attn_base.weight", VECTOR, ALWAYS, L(hc_attn.base), MIX, ONE, ONE},
-    {"hc_attn_scale.weight", VECTOR, ALWAYS, L(hc_attn.scale), THREE, ONE, ONE},
-    {"hc_ffn_fn.weight", MATRIX, ALWAYS, L(hc_ffn.fn), MD, MIX, ONE},
-    {"hc_ffn_base.weight", VECTOR, ALWAYS, L(hc_ffn.base), MIX, ONE, ONE},
-    {"hc_ffn_scale.weight", VECTOR, ALWAYS, L(hc_ffn.scale), THREE, ONE, ONE},
-    {"attn_norm.weight", VECTOR, ALWAYS, L(attn_norm), D, ONE, ONE},
-    {"attn_sinks.weight", VECTOR, ALWAYS, L(sinks), H, ONE, ONE},
-    {"attn_q_a.weight", MATRIX, ALWAYS, L(q_a), D, RQ, ONE},
-    {"attn_q_a_norm.weight", VECTOR, ALWAYS, L(q_norm), RQ, ONE, ONE},
-    {"attn_q_b.weight", MATRIX, ALWAYS, L(q_b), RQ, HDH, ONE},
-    {"attn_kv.weight", MATRIX, ALWAYS, L(kv), D, DH, ONE},
-    {"attn_kv_a_norm.weight", VECTOR, ALWAYS, L(kv_norm), DH, ONE, ONE},
-    {"attn_output_a.weight", MATRIX, ALWAYS, L(out_a), GROUP_IN, GRO, ONE},
-    {"attn_output_b.weight", MATRIX, ALWAYS, L(out_b), GRO, D, ONE},
-    {"attn_compressor_kv.weight", MATRIX, COMPRESSED, L(comp.kv), D, CW, ONE},
-    {"attn_compressor_gate.weight", MATRIX, COMPRESSED, L(comp.gate), D, CW, ONE},
-    {"attn_compressor_ape.weight", VECTOR, COMPRESSED, L(comp.ape), CW, RATIO, ONE},
-    {"attn_compressor_norm.weight", VECTOR, COMPRESSED, L(comp.norm), DH, ONE, ONE},
-    {"indexer.proj.weight", MATRIX, INDEXED, L(ix_weights), D, HI, ONE},
-    {"indexer.attn_q_b.weight", MATRIX, INDEXED, L(ix_q), RQ, HIDI, ONE},
-    {"indexer_compressor_kv.weight", MATRIX, INDEXED, L(ix_comp.kv), D, IW, ONE},
-    {"indexer_compressor_gate.weight", MATRIX, INDEXED, L(ix_comp.gate), D, IW, ONE},
-    {"indexer_compressor_ape.weight", VECTOR, INDEXED, L(ix_comp.ape), IW, FOUR, ONE},
-    {"indexer_compressor_norm.weight", VECTOR, INDEXED, L(ix_comp.norm), DI, ONE, ONE},
-    {"ffn_norm.weight", VECTOR, ALWAYS, L(ffn_norm), D, ONE, ONE},
-    {"ffn_gate_inp.weight", MATRIX, ALWAYS, L(router), D, E, ONE},
-    {"exp_probs_b.bias", VECTOR, SCORED, L(route_bias), E, ONE, ONE},
-    {"ffn_gate_tid2eid.weight", IDS, HASHED, L(route_ids), K, V, ONE},
-    {"ffn_gate_exps.weight", MATRIX, ALWAYS, L(routed.gate), D, I, E},
-    {"ffn_up_exps.weight", MATRIX, ALWAYS, L(routed.up), D, I, E},
-    {"ffn_down_exps.weight", MATRIX, ALWAYS, L(routed.down), I, D, E},
-    {"ffn_gate_shexp.weight", MATRIX, ALWAYS, L(shared.gate), D, SI, ONE},
-    {"ffn_up_shexp.weight", MATRIX, ALWAYS, L(shared.up), D, SI, ONE},
-    {"ffn_down_shexp.weight", MATRIX, ALWAYS, L(shared.down), SI, D, ONE},
+    {"hc_attn_fn.weight", TENSOR_MATRIX, ALWAYS, L(hc_attn.fn), MD, MIX, ONE},
+    {"hc_attn_base.weight", TENSOR_VECTOR, ALWAYS, L(hc_attn.base), MIX, ONE, ONE},
+    {"hc_attn_scale.weight", TENSOR_VECTOR, ALWAYS, L(hc_attn.scale), THREE, ONE, ONE},
+    {"hc_ffn_fn.weight", TENSOR_MATRIX, ALWAYS, L(hc_ffn.fn), MD, MIX, ONE},
+    {"hc_ffn_base.weight", TENSOR_VECTOR, ALWAYS, L(hc_ffn.base), MIX, ONE, ONE},
+    {"hc_ffn_scale.weight", TENSOR_VECTOR, ALWAYS, L(hc_ffn.scale), THREE, ONE, ONE},
+    {"attn_norm.weight", TENSOR_VECTOR, ALWAYS, L(attn_norm), D, ONE, ONE},
+    {"attn_sinks.weight", TENSOR_VECTOR, ALWAYS, L(sinks), H, ONE, ONE},
+    {"attn_q_a.weight", TENSOR_MATRIX, ALWAYS, L(q_a), D, RQ, ONE},
+    {"attn_q_a_norm.weight", TENSOR_VECTOR, ALWAYS, L(q_norm), RQ, ONE, ONE},
+    {"attn_q_b.weight", TENSOR_MATRIX, ALWAYS, L(q_b), RQ, HDH, ONE},
+    {"attn_kv.weight", TENSOR_MATRIX, ALWAYS, L(kv), D, DH, ONE},
+    {"attn_kv_a_norm.weight", TENSOR_VECTOR, ALWAYS, L(kv_norm), DH, ONE, ONE},
+    {"attn_output_a.weight", TENSOR_MATRIX, ALWAYS, L(out_a), GROUP_IN, GRO, ONE},
+    {"attn_output_b.weight", TENSOR_MATRIX, ALWAYS, L(out_b), GRO, D, ONE},
+    {"attn_compressor_kv.weight", TENSOR_MATRIX, COMPRESSED, L(comp.kv), D, CW, ONE},
+    {"attn_compressor_gate.weight", TENSOR_MATRIX, COMPRESSED, L(comp.gate), D, CW, ONE},
+    {"attn_compressor_ape.weight", TENSOR_VECTOR, COMPRESSED, L(comp.ape), CW, RATIO, ONE},
+    {"attn_compressor_norm.weight", TENSOR_VECTOR, COMPRESSED, L(comp.norm), DH, ONE, ONE},
+    {"indexer.proj.weight", TENSOR_MATRIX, INDEXED, L(ix_weights), D, HI, ONE},
+    {"indexer.attn_q_b.weight", TENSOR_MATRIX, INDEXED, L(ix_q), RQ, HIDI, ONE},
+    {"indexer_compressor_kv.weight", TENSOR_MATRIX, INDEXED, L(ix_comp.kv), D, IW, ONE},
+    {"indexer_compressor_gate.weight", TENSOR_MATRIX, INDEXED, L(ix_comp.gate), D, IW, ONE},
+    {"indexer_compressor_ape.weight", TENSOR_VECTOR, INDEXED, L(ix_comp.ape), IW, FOUR, ONE},
+    {"indexer_compressor_norm.weight", TENSOR_VECTOR, INDEXED, L(ix_comp.norm), DI, ONE, ONE},
+    {"ffn_norm.weight", TENSOR_VECTOR, ALWAYS, L(ffn_norm), D, ONE, ONE},
+    {"ffn_gate_inp.weight", TENSOR_MATRIX, ALWAYS, L(router), D, E, ONE},
+    {"exp_probs_b.bias", TENSOR_VECTOR, SCORED, L(route_bias), E, ONE, ONE},
+    {"ffn_gate_tid2eid.weight", TENSOR_IDS, HASHED, L(route_ids), K, V, ONE},
+    {"ffn_gate_exps.weight", TENSOR_MATRIX, ALWAYS, L(routed.gate), D, I, E},
+    {"ffn_up_exps.weight", TENSOR_MATRIX, ALWAYS, L(routed.up), D, I, E},
+    {"ffn_down_exps.weight", TENSOR_MATRIX, ALWAYS, L(routed.down), I, D, E},
+    {"ffn_gate_shexp.weight", TENSOR_MATRIX, ALWAYS, L(shared.gate), D, SI, ONE},
+    {"ffn_up_shexp.weight", TENSOR_MATRIX, ALWAYS, L(shared.up), D, SI, ONE},
+    {"ffn_down_shexp.weight", TENSOR_MATRIX, ALWAYS, L(shared.down), SI, D, ONE},
 };
 #undef L
 
 #define W(field) offsetof(weights, field)
 static const tensor_row trunk_rows[] = {
-    {"token_embd.weight", MATRIX, ALWAYS, W(embed), D, V, ONE},
-    {"output_norm.weight", VECTOR, ALWAYS, W(head.norm), D, ONE, ONE},
-    {"output.weight", MATRIX, ALWAYS, W(head.out), D, V, ONE},
-    {"output_hc_fn.weight", MATRIX, ALWAYS, W(head.hc.fn), MD, M, ONE},
-    {"output_hc_base.weight", VECTOR, ALWAYS, W(head.hc.base), M, ONE, ONE},
-    {"output_hc_scale.weight", VECTOR, ALWAYS, W(head.hc.scale), ONE, ONE, ONE},
+    {"token_embd.weight", TENSOR_MATRIX, ALWAYS, W(embed), D, V, ONE},
+    {"output_norm.weight", TENSOR_VECTOR, ALWAYS, W(head.norm), D, ONE, ONE},
+    {"output.weight", TENSOR_MATRIX, ALWAYS, W(head.out), D, V, ONE},
+    {"output_hc_fn.weight", TENSOR_MATRIX, ALWAYS, W(head.hc.fn), MD, M, ONE},
+    {"output_hc_base.weight", TENSOR_VECTOR, ALWAYS, W(head.hc.base), M, ONE, ONE},
+    {"output_hc_scale.weight", TENSOR_VECTOR, ALWAYS, W(head.hc.scale), ONE, ONE, ONE},
 };
 #undef W
 
 #define P(field) offsetof(draft_weights, field)
 static const tensor_row draft_rows[] = {
     /* behind mtp.0. */
-    {"e_proj.weight", MATRIX, ALWAYS, P(e_proj), D, D, ONE},
-    {"h_proj.weight", MATRIX, ALWAYS, P(h_proj), D, D, ONE},
-    {"enorm.weight", VECTOR, ALWAYS, P(e_norm), D, ONE, ONE},
-    {"hnorm.weight", VECTOR, ALWAYS, P(h_norm), D, ONE, ONE},
-    {"norm.weight", VECTOR, ALWAYS, P(head.norm), D, ONE, ONE},
-    {"hc_head_fn.weight", MATRIX, ALWAYS, P(head.hc.fn), MD, M, ONE},
-    {"hc_head_base.weight", VECTOR, ALWAYS, P(head.hc.base), M, ONE, ONE},
-    {"hc_head_scale.weight", VECTOR, ALWAYS, P(head.hc.scale), ONE, ONE, ONE},
+    {"e_proj.weight", TENSOR_MATRIX, ALWAYS, P(e_proj), D, D, ONE},
+    {"h_proj.weight", TENSOR_MATRIX, ALWAYS, P(h_proj), D, D, ONE},
+    {"enorm.weight", TENSOR_VECTOR, ALWAYS, P(e_norm), D, ONE, ONE},
+    {"hnorm.weight", TENSOR_VECTOR, ALWAYS, P(h_norm), D, ONE, ONE},
+    {"norm.weight", TENSOR_VECTOR, ALWAYS, P(head.norm), D, ONE, ONE},
+    {"hc_head_fn.weight", TENSOR_MATRIX, ALWAYS, P(head.hc.fn), MD, M, ONE},
+    {"hc_head_base.weight", TENSOR_VECTOR, ALWAYS, P(head.hc.base), M, ONE, ONE},
+    {"hc_head_scale.weight", TENSOR_VECTOR, ALWAYS, P(head.hc.scale), ONE, ONE, ONE},
 };
 /* The block behind the trunk: pair of projections in one tensor or in two, head parts shared unless given. */
 static const tensor_row nextn_norms[] = {
-    {"nextn.enorm.weight", VECTOR, ALWAYS, P(e_norm), D, ONE, ONE},
-    {"nextn.hnorm.weight", VECTOR, ALWAYS, P(h_norm), D, ONE, ONE},
+    {"nextn.enorm.weight", TENSOR_VECTOR, ALWAYS, P(e_norm), D, ONE, ONE},
+    {"nextn.hnorm.weight", TENSOR_VECTOR, ALWAYS, P(h_norm), D, ONE, ONE},
 };
 static const tensor_row nextn_projections[] = {
-    {"nextn.e_proj.weight", MATRIX, ALWAYS, P(e_proj), D, D, ONE},
-    {"nextn.h_proj.weight", MATRIX, ALWAYS, P(h_proj), D, D, ONE},
+    {"nextn.e_proj.weight", TENSOR_MATRIX, ALWAYS, P(e_proj), D, D, ONE},
+    {"nextn.h_proj.weight", TENSOR_MATRIX, ALWAYS, P(h_proj), D, D, ONE},
 };
-static const tensor_row nextn_joined = {"nextn.eh_proj.weight", MATRIX, ALWAYS, P(e_proj), D2, D, ONE};
+static const tensor_row nextn_joined = {"nextn.eh_proj.weight", TENSOR_MATRIX, ALWAYS, P(e_proj), D2, D, ONE};
 static const tensor_row nextn_options[] = {
-    {"nextn.shared_head_norm.weight", VECTOR, ALWAYS, P(head.norm), D, ONE, ONE},
-    {"nextn.embed_tokens.weight", MATRIX, ALWAYS, P(embed), D, V, ONE},
-    {"nextn.shared_head_head.weight", MATRIX, ALWAYS, P(head.out), D, V, ONE},
+    {"nextn.shared_head_norm.weight", TENSOR_VECTOR, ALWAYS, P(head.norm), D, ONE, ONE},
+    {"nextn.embed_tokens.weight", TENSOR_MATRIX, ALWAYS, P(embed), D, V, ONE},
+    {"nextn.shared_head_head.weight", TENSOR_MATRIX, ALWAYS, P(head.out), D, V, ONE},
 };
 #undef P
 
@@ -245,9 +244,9 @@ static status bind_row(binder *b, const tensor_row *row, const char *prefix, uin
     }
     void *field = (char *)base + row->at;
     switch (row->role) {
-    case MATRIX: return bind_matrix(b, field, t, name);
-    case VECTOR: return bind_vector(b, field, t, name);
-    case IDS: return bind_ids(b, field, t, name);
+    case TENSOR_MATRIX: return bind_matrix(b, field, t, name);
+    case TENSOR_VECTOR: return bind_vector(b, field, t, name);
+    case TENSOR_IDS: return bind_ids(b, field, t, name);
     }
     return OK;
 }
@@ -259,16 +258,48 @@ static status bind_rows(binder *b, const tensor_row *rows, size_t n, const char 
     return st;
 }
 
-static status bind_layer(binder *b, layer_weights *lw, const char *prefix, uint32_t layer) {
-    const uint32_t ratio = b->s->ratio[layer];
-    const bool hashed = layer < b->s->n_hash_layers && layer < b->s->n_layers;
-    status st = OK;
-    for (size_t i = 0; i < COUNT(layer_rows) && st == OK; i++) {
-        const when w = layer_rows[i].when;
-        if (w == ALWAYS || (w == COMPRESSED && ratio) || (w == INDEXED && ratio == 4) || (w == HASHED && hashed) ||
-            (w == SCORED && !hashed))
-            st = bind_row(b, &layer_rows[i], prefix, layer, lw);
+static bool layer_has(const shape *s, uint32_t layer, when w) {
+    const bool hashed = layer < s->n_hash_layers && layer < s->n_layers;
+    switch (w) {
+    case ALWAYS: return true;
+    case COMPRESSED: return s->ratio[layer] != 0;
+    case INDEXED: return s->ratio[layer] == 4;
+    case HASHED: return hashed;
+    case SCORED: return !hashed;
     }
+    return false;
+}
+
+static status bind_layer(binder *b, layer_weights *lw, const char *prefix, uint32_t layer) {
+    status st = OK;
+    for (size_t i = 0; i < COUNT(layer_rows) && st == OK; i++)
+        if (layer_has(b->s, layer, layer_rows[i].when)) st = bind_row(b, &layer_rows[i], prefix, layer, lw);
+    return st;
+}
+
+static status visit_rows(const shape *s, const tensor_row *rows, size_t n, const char *prefix, uint32_t layer,
+                         tensor_visit visit, void *ctx) {
+    status st = OK;
+    for (size_t i = 0; i < n && st == OK; i++) {
+        if (!layer_has(s, layer, rows[i].when)) continue;
+        char name[128];
+        snprintf(name, sizeof name, "%s%s", prefix, rows[i].name);
+        const uint64_t ne[3] = {size_of(s, rows[i].in, layer), size_of(s, rows[i].out, layer),
+                                size_of(s, rows[i].planes, layer)};
+        st = visit(ctx, name, rows[i].role, ne);
+    }
+    return st;
+}
+
+status weights_each(const shape *s, bool draft, tensor_visit visit, void *ctx) {
+    status st = visit_rows(s, trunk_rows, COUNT(trunk_rows), "", 0, visit, ctx);
+    for (uint32_t l = 0; l < s->n_layers && st == OK; l++) {
+        char prefix[32];
+        snprintf(prefix, sizeof prefix, "blk.%u.", l);
+        st = visit_rows(s, layer_rows, COUNT(layer_rows), prefix, l, visit, ctx);
+    }
+    if (st == OK && draft) st = visit_rows(s, draft_rows, COUNT(draft_rows), "mtp.0.", s->n_layers, visit, ctx);
+    if (st == OK && draft) st = visit_rows(s, layer_rows, COUNT(layer_rows), "mtp.0.", s->n_layers, visit, ctx);
     return st;
 }
 

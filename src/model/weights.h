@@ -97,6 +97,14 @@ typedef struct weight_files {
     const char *side_name;
 } weight_files;
 
+/* What kind of numbers a tensor holds. */
+typedef enum tensor_role { TENSOR_MATRIX, TENSOR_VECTOR, TENSOR_IDS } tensor_role;
+
+/* Calls visit for every tensor that a model of this shape has, in the order writers like: name, dimensions innermost first (unused
+ * ones 1). With `draft` also those of `mtp.0.`. Stops at the first that returns something else than OK, and returns that. */
+typedef status (*tensor_visit)(void *ctx, const char *name, tensor_role role, const uint64_t ne[3]);
+status weights_each(const shape *s, bool draft, tensor_visit visit, void *ctx);
+
 status weights_bind(weights *out, const shape *s, const weight_files *files, err *e);
 void weights_free(weights *w);
 
