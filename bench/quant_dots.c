@@ -1,4 +1,4 @@
-/* quant_dots: what a product with each format costs, per 1000 weights, in every set of this machine.
+/* quant_dots: what a product with each format costs, for 1000 weights, in the sets of this machine.
  *
  *     make bench && build/bench/quant_dots [PART OF A TYPE'S NAME]
  *
