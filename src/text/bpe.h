@@ -6,16 +6,17 @@
  * Pieces are words mostly, but Chinese without punctuation or minified JSON makes pieces of
  * hundreds of kilobytes, so the lowest rank must not be searched over the whole piece:
  *
- *      level 0   the rank of the pair that begins at each byte       n
- *      level 1   the lowest of each 16 of level 0                    n / 16
- *      ...                                                           until one block is left
+ *      level 0   the rank of the pair that begins at each byte                       n
+ *      level 1   the lowest of each 16 of level 0, and which of the 16 that is     n / 16
+ *      ...
+ *      top       the lowest of all                                                 1
  *
- * I1  A pair's rank stands where its left token begins; dead places and the last token hold
- *     NO_RANK.
- * I2  Each entry of a level is the minimum of its block below, so that the first block and the
- *     first place with the minimum lead to the leftmost pair.
- * I3  A merge changes three places: at most 3 * 16 comparisons a level. O(n log n) whatever the
- *     piece.
+ * I1  A pair's rank stands where its left token begins; all other places hold "no rank".
+ * I2  Each entry of a level is the minimum of its block below and points to the first place that
+ *     has it there: from the top down they lead to the leftmost pair of the lowest rank.
+ * I3  A merge changes three places, which are one to three blocks on each level: O(n log n) for any
+ *     piece, and the same few vector instructions for a word as for a block of a long piece.
+ * I4  A token's length stands at its first and at its last byte, so that both neighbours are found.
  *
  * A bpe never changes once made: any thread. A bpe_work belongs to one thread at a time.
  */
@@ -46,7 +47,7 @@ void bpe_free(bpe *b);
 
 /* Scratch memory for pieces; starts as {0}. */
 typedef struct bpe_work {
-    uint32_t *place;
+    int32_t *place;
     size_t cap;
 } bpe_work;
 

@@ -75,7 +75,7 @@ typedef enum specials {
 } specials;
 
 /* Appends the ids of n bytes to *out. On failure *out holds what it held before. E_LIMIT above 1
- * GiB. Needs about 16 bytes of scratch memory a byte of the longest piece; time is O(n log n). */
+ * GiB. Needs about 9 bytes of scratch memory a byte of the longest piece; time is O(n log n). */
 status tok_encode(const tokenizer *t, const char *p, size_t n, specials sp, tokens *out, err *e);
 
 /* A stretch of a rendered prompt. */
