@@ -1,4 +1,4 @@
-/* real_vocab: the vocabulary of DeepSeek V4 Flash in the form of a model file, for tests and benches.
+/* real_vocab: the vocabulary of DeepSeek V4 Flash as a model file has it, for tests and benches.
  *
  * Reads tests/data/tokenizer as the build unpacks it to B/data/tokenizer:
  *

@@ -13,14 +13,14 @@
 
 #define MAX_CHARS 512
 
-typedef struct text {
+typedef struct oracle_text {
     uint32_t code[MAX_CHARS];
     size_t at[MAX_CHARS + 1]; /* byte offsets */
     size_t n;
-} text;
+} oracle_text;
 
-static inline text decode(const char *p, size_t n) {
-    text t;
+static inline oracle_text oracle_decode(const char *p, size_t n) {
+    oracle_text t;
     size_t at = 0;
     for (t.n = 0; at < n && t.n < MAX_CHARS; t.n++) {
         const utf8_char c = utf8_next(p + at, n - at);
@@ -69,22 +69,22 @@ static bool is_az(uint32_t c) {
 }
 
 /* The longest run of what `is` accepts in [i, end). */
-static size_t run(const text *t, size_t i, size_t end, bool (*is)(uint32_t)) {
+static size_t run(const oracle_text *t, size_t i, size_t end, bool (*is)(uint32_t)) {
     size_t k = i;
     while (k < end && is(t->code[k])) k++;
     return k - i;
 }
 
 /* One function a pattern: length of its match at i, 0 for none; [i, end) is all it may see. */
-static size_t numbers(const text *t, size_t i, size_t end) {
+static size_t numbers(const oracle_text *t, size_t i, size_t end) {
     const size_t k = run(t, i, end, is_n);
     return k < 3 ? k : 3;
 }
-static size_t cjk(const text *t, size_t i, size_t end) {
+static size_t cjk(const oracle_text *t, size_t i, size_t end) {
     return run(t, i, end, is_cjk);
 }
 
-static size_t words(const text *t, size_t i, size_t end) {
+static size_t words(const oracle_text *t, size_t i, size_t end) {
     size_t k;
     if (i < end && is_punct(t->code[i]) && (k = run(t, i + 1, end, is_az))) return 1 + k;
     for (int lead = 1; lead >= 0; lead--) {
@@ -104,13 +104,14 @@ static size_t words(const text *t, size_t i, size_t end) {
     return white;
 }
 
-typedef struct cuts {
+typedef struct oracle_cuts {
     size_t n;
     size_t end[MAX_CHARS]; /* of each piece, in characters */
-} cuts;
+} oracle_cuts;
 
-static cuts pass(const text *t, const cuts *before, size_t (*match)(const text *, size_t, size_t)) {
-    cuts c = {0};
+static oracle_cuts pass(const oracle_text *t, const oracle_cuts *before,
+                        size_t (*match)(const oracle_text *, size_t, size_t)) {
+    oracle_cuts c = {0};
     size_t from = 0;
     for (size_t p = 0; p < before->n; p++) {
         const size_t end = before->end[p];
@@ -131,8 +132,8 @@ static cuts pass(const text *t, const cuts *before, size_t (*match)(const text *
     return c;
 }
 
-static inline cuts oracle(const text *t) {
-    cuts c = {0};
+static inline oracle_cuts oracle_split(const oracle_text *t) {
+    oracle_cuts c = {0};
     if (t->n) c.end[c.n++] = t->n;
     c = pass(t, &c, numbers);
     c = pass(t, &c, cjk);

@@ -13,8 +13,8 @@ static void show(buf *b, const char *p, size_t n) {
 
 /* split_next sees only the rest at each border, the oracle the whole text: I1 is checked too. */
 static int check_same(const char *p, size_t n) {
-    const text t = decode(p, n);
-    const cuts c = oracle(&t);
+    const oracle_text t = oracle_decode(p, n);
+    const oracle_cuts c = oracle_split(&t);
     size_t at = 0, k = 0;
     while (at < n) {
         const size_t len = split_next(p + at, n - at);

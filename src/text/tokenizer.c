@@ -98,6 +98,7 @@ static status too_long(err *e) {
 
 status tok_encode(const tokenizer *t, const char *p, size_t n, specials sp, tokens *out, err *e) {
     if (n > MAX_TEXT) return too_long(e);
+    if (n == 0) return OK; /* and p may be NULL */
     const span all = {0, n};
     return encode(t, p, n, &all, sp == TOK_SPECIAL, out, e);
 }
