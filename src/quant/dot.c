@@ -28,6 +28,8 @@ static const dot_set scalar = {
     .f32 = dot_f32,
     .exact = dot_exact,
     .q8 = q8_round,
+    .f16_load = f16_dequant,
+    .f16_store = quantize_f16,
 };
 
 const dot_set *dot_scalar(void) { return &scalar; }

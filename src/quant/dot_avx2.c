@@ -54,6 +54,22 @@ static float f16_fast(const void *w, const q8_row *a, size_t n) {
     return sum;
 }
 
+static void f16_load(const void *in, float *out, size_t n) {
+    const uint8_t *p = in;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) _mm256_storeu_ps(out + i, f16_eight(p + 2 * i));
+    for (; i < n; i++) out[i] = f16_one(p + 2 * i);
+}
+
+static void f16_store(const float *in, void *out, size_t n) {
+    uint8_t *p = out;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm_storeu_si128((__m128i *)(void *)(p + 2 * i),
+                         _mm256_cvtps_ph(_mm256_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT));
+    quantize_f16(in + i, p + 2 * i, n - i);
+}
+
 static __m256 bf16_eight(const uint8_t *p) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load16(p)), 16));
 }
@@ -277,6 +293,8 @@ static const dot_set avx2 = {
     .f32 = f32_sum,
     .exact = exact_sum,
     .q8 = q8_fast,
+    .f16_load = f16_load,
+    .f16_store = f16_store,
 };
 
 const dot_set *dot_avx2(void) { return &avx2; }

@@ -73,6 +73,8 @@ typedef struct dot_set {
     float (*exact)(const float *w, const float *x, size_t n);  /* float64 sums        */
     /* Fills the parts of a q8_row; n % 32 == 0. */
     void (*q8)(const float *x, size_t n, int8_t *q, float *d, int16_t *sum16);
+    void (*f16_load)(const void *in, float *out, size_t n);    /* cached rows; the bits of    */
+    void (*f16_store)(const float *in, void *out, size_t n);   /* the portable conversions    */
 } dot_set;
 
 const dot_set *dot_scalar(void);

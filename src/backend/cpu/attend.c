@@ -39,12 +39,12 @@ static const float *view_row(const view *v, uint32_t i, float *room) {
     const size_t row_bytes = (size_t)dh * b->p->row_value_bytes;
     if (i < v->n_comp) {
         const uint32_t w = v->picked ? v->picked[i] : i;
-        return row_load(b->p, page_row(v->q, v->l, v->l->rows_at, w, row_bytes), dh, room);
+        return row_load(b, page_row(v->q, v->l, v->l->rows_at, w, row_bytes), dh, room);
     }
     const uint32_t pos = v->first + (i - v->n_comp);
     if (pos >= v->q->pos) return b->kv + (size_t)(v->q->first_row + pos - v->q->pos) * dh;
     const uint8_t *ring = (const uint8_t *)v->q->state + v->l->ring_at;
-    return row_load(b->p, ring + (pos % b->p->ring_rows) * row_bytes, dh, room);
+    return row_load(b, ring + (pos % b->p->ring_rows) * row_bytes, dh, room);
 }
 
 typedef struct head_sums {
@@ -123,7 +123,7 @@ static void keep_window(void *ctx, size_t begin, size_t end, uint32_t thread) {
         const batch_seq *q = &b->x->seqs[i];
         uint8_t *ring = (uint8_t *)q->state + j->l->ring_at;
         for (uint32_t k = q->n_rows > cap ? q->n_rows - cap : 0; k < q->n_rows; k++)
-            row_store(b->p, ring + ((q->pos + k) % cap) * row_bytes, b->kv + (size_t)(q->first_row + k) * dh, dh);
+            row_store(b, ring + ((q->pos + k) % cap) * row_bytes, b->kv + (size_t)(q->first_row + k) * dh, dh);
     }
 }
 

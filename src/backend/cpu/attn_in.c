@@ -38,8 +38,8 @@ static void finish_rows(void *ctx, size_t begin, size_t end, uint32_t thread) {
         if (b->p->options.rounding) round_kv(kv, plain, 64);
         if (b->p->format != ROW_F32) {
             uint8_t *kept = (uint8_t *)b->scratch[thread].tile;
-            row_store(b->p, kept, kv, dh);
-            row_load(b->p, kept, dh, kv);
+            row_store(b, kept, kv, dh);
+            row_load(b, kept, dh, kv);
         }
     }
 }

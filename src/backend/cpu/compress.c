@@ -95,7 +95,7 @@ static void emit(const compressor *z, const batch_seq *q, uint32_t w, float *row
     }
     uint8_t *to = page_row(q, z->l, z->index ? z->l->ix_rows_at : z->l->rows_at, w,
                            (size_t)z->width * p->row_value_bytes);
-    row_store(p, to, row, z->width);
+    row_store(z->b, to, row, z->width);
 }
 
 static void compress_seq(const compressor *z, const batch_seq *q, float *row) {

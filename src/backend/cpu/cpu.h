@@ -108,8 +108,8 @@ void rope_angles(float *cos_sin, const float *freq, uint32_t pairs, uint32_t pos
 void rope_rotate(float *x, const float *cos_sin, uint32_t pairs);      /* x: the last dr of a head */
 void rope_rotate_back(float *x, const float *cos_sin, uint32_t pairs);
 const float *cpu_angles(const backend *b, const layer *l, uint32_t row); /* of a row's position */
-void row_store(const plan *p, uint8_t *to, const float *x, uint32_t n);  /* in the plan's row format */
-const float *row_load(const plan *p, const uint8_t *from, uint32_t n, float *room); /* float32: in place or in room */
+void row_store(const backend *b, uint8_t *to, const float *x, uint32_t n);  /* in the plan's row format */
+const float *row_load(const backend *b, const uint8_t *from, uint32_t n, float *room); /* float32: in place or in room */
 
 /* Where row w of what begins at `at` in every page of a session lies. */
 static inline uint8_t *page_row(const batch_seq *q, const layer *l, uint64_t at, uint32_t w, size_t row_bytes) {

@@ -36,7 +36,8 @@ static void finish_queries(void *ctx, size_t begin, size_t end, uint32_t thread)
     }
 }
 
-/* Scores of index rows begin..end for one row of the batch. */
+/* Scores of index rows begin..end for one row of the batch. Rows of a page lie together and are brought to float32 a
+ * tile at a time. */
 static void score_rows(const backend *b, const layer *l, uint32_t r, uint32_t begin, uint32_t end, float *tile,
                        float *scores) {
     const shape *s = b->s;
@@ -44,14 +45,18 @@ static void score_rows(const backend *b, const layer *l, uint32_t r, uint32_t be
     const size_t row_bytes = (size_t)s->ix_dim * b->p->row_value_bytes;
     const float *queries = b->ix_q + (size_t)r * s->ix_heads * s->ix_dim;
     const float *gates = b->ix_gate + (size_t)r * s->ix_heads;
-    for (uint32_t w = begin; w < end; w++) {
-        const float *row = row_load(b->p, page_row(q, l, l->ix_rows_at, w, row_bytes), s->ix_dim, tile);
-        double sum = 0;
-        for (uint32_t h = 0; h < s->ix_heads; h++) {
-            const float z = cpu_dot(b, queries + (size_t)h * s->ix_dim, row, s->ix_dim);
-            if (z > 0) sum += (double)gates[h] * z;
+    for (uint32_t w = begin; w < end;) {
+        const uint32_t in_page = l->rows_per_page - w % l->rows_per_page;
+        const uint32_t most = in_page < CPU_TILE ? in_page : CPU_TILE, n = end - w < most ? end - w : most;
+        row_load(b, page_row(q, l, l->ix_rows_at, w, row_bytes), n * s->ix_dim, tile);
+        for (uint32_t i = 0; i < n; i++, w++) {
+            double sum = 0;
+            for (uint32_t h = 0; h < s->ix_heads; h++) {
+                const float z = cpu_dot(b, queries + (size_t)h * s->ix_dim, tile + (size_t)i * s->ix_dim, s->ix_dim);
+                if (z > 0) sum += (double)gates[h] * z;
+            }
+            scores[w] = (float)sum;
         }
-        scores[w] = (float)sum;
     }
 }
 

@@ -45,13 +45,13 @@ const float *cpu_angles(const backend *b, const layer *l, uint32_t row) {
     return b->angles[l->ratio ? 1 : 0] + (size_t)row * b->s->rope_dim;
 }
 
-void row_store(const plan *p, uint8_t *to, const float *x, uint32_t n) {
-    if (p->format == ROW_F32) memcpy(to, x, n * sizeof *x);
-    else quantize_f16(x, to, n);
+void row_store(const backend *b, uint8_t *to, const float *x, uint32_t n) {
+    if (b->p->format == ROW_F32) memcpy(to, x, n * sizeof *x);
+    else b->dots->f16_store(x, to, n);
 }
 
-const float *row_load(const plan *p, const uint8_t *from, uint32_t n, float *room) {
-    if (p->format == ROW_F32) memcpy(room, from, n * sizeof *room);
-    else quant_find(Q_F16)->dequant(from, room, n);
+const float *row_load(const backend *b, const uint8_t *from, uint32_t n, float *room) {
+    if (b->p->format == ROW_F32) memcpy(room, from, n * sizeof *room);
+    else b->dots->f16_load(from, room, n);
     return room;
 }
