@@ -16,7 +16,7 @@ VERSION := $(shell cat VERSION)
 LINUX   := $(filter Linux,$(OS))
 Q       := $(if $(V),,@)
 
-PKGS    := json-c libxxhash
+PKGS    := libxxhash
 TESTPKG := $(shell pkg-config --exists libutf8proc 2>/dev/null && echo libutf8proc)
 ifneq ($(MAKECMDGOALS),clean)
 $(if $(shell pkg-config --exists $(PKGS) && echo ok),,$(error pkg-config finds not all of: $(PKGS). ./start installs them))

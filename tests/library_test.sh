@@ -45,7 +45,7 @@ C
     echo '};'
     echo 'int main(void) { return all_of_it[0] ? fail() + buf_put() + gguf_open() + map_file() + engine_open() + tok_encode() - 21 : 1; }'
 } >>"$dir/user.c"
-link_flags() { pkg-config --libs json-c libxxhash; }
+link_flags() { pkg-config --libs libxxhash; }
 # shellcheck disable=SC2046  # a list of flags
 link() { ${CC:-cc} -std=c11 -Wall -Wextra -Isrc -o "$dir/user" "$@" "$lib" $(link_flags) -lm -pthread; }
 

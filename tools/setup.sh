@@ -18,7 +18,6 @@ pkg-config | command pkg-config | pkg-config            | pkgconf-pkg-config   |
 cmp        | command cmp     | diffutils                | diffutils            | diffutils   | -
 find       | command find    | findutils                | findutils            | findutils   | -
 awk        | command awk     | mawk                     | gawk                 | gawk        | -
-json-c     | library json-c  | libjson-c-dev            | json-c-devel         | json-c      | json-c
 xxhash     | library libxxhash | libxxhash-dev          | xxhash-devel         | xxhash      | xxhash
 libedit    | editline        | libedit-dev              | libedit-devel        | libedit     | -
 clang      | fuzzer          | clang libclang-rt-dev?   | clang compiler-rt    | clang compiler-rt | llvm
