@@ -9,6 +9,7 @@ enum {
     LANES = 16,     /* independent sums a block, so that compilers make vectors of them        */
     BUCKETS = 256,  /* of a nucleus                                                            */
     WAYS = 8,
+    FEW = 2048,     /* tokens that are cheaper looked at one by one                            */
     SMALL_SORT = 24 /* ranges up to this many keys are sorted by insertion                     */
 };
 
@@ -79,7 +80,10 @@ static bool scan_block(const float *x, float *max) {
 
 /* Tokens whose logit is below `least` lose their weight. */
 static void cut_block(float *restrict w, const float *restrict x, float least) {
-    for (int i = 0; i < DIST_BLOCK; i++) w[i] = x[i] >= least ? w[i] : 0.0f;
+    for (int i = 0; i < DIST_BLOCK; i++) {
+        const float v = w[i]; /* read in any case: else clang 14 branches, 16 times slower */
+        w[i] = x[i] >= least ? v : 0.0f;
+    }
 }
 
 /* Distances to the maximum in units of 1 / scale, as whole numbers up to BUCKETS. */
@@ -232,6 +236,28 @@ void dist_weigh(dist *d, const float *x, double temperature) {
     }
 }
 
+/* Keys of the tokens not below `least` to the front of d->key; gives up at `most` of them. */
+static size_t collect(dist *d, const float *x, float least, size_t most) {
+    size_t n = 0;
+    for (uint32_t b = 0; b < d->n_blocks; b++) {
+        if (d->block_max[b] < least) continue;
+        const uint32_t first = b * DIST_BLOCK;
+        const uint32_t end = d->n - first < DIST_BLOCK ? d->n : first + DIST_BLOCK;
+        for (uint32_t i = first; i < end; i++) {
+            if (!(x[i] >= least)) continue;
+            if (n == most) return n;
+            d->key[n++] = key_of(x[i], i);
+        }
+    }
+    return n;
+}
+
+static double mass_of(const dist *d, size_t n) {
+    double mass = 0;
+    for (size_t i = 0; i < n; i++) mass += (double)d->weight[key_id(d->key[i])];
+    return mass;
+}
+
 /* Keys of the first k tokens of the order to the front of d->key, unsorted. There are k tokens not
  * below the k-th best of the block maxima, so only those from there on are looked at. A k beyond
  * the number of blocks looks at all of them, which takes some five times as long. */
@@ -241,10 +267,7 @@ static void select_top(dist *d, const float *x, uint32_t k) {
         for (uint32_t b = 0; b < d->n_blocks; b++) d->key[b] = key_of(d->block_max[b], b);
         least = d->block_max[key_id(least_key(d->key, select_front(d->key, d->n_blocks, NULL, k)))];
     }
-    size_t n = 0;
-    for (uint32_t i = 0; i < d->n; i++)
-        if (x[i] >= least) d->key[n++] = key_of(x[i], i);
-    select_front(d->key, n, NULL, k);
+    select_front(d->key, collect(d, x, least, d->n), NULL, k);
 }
 
 void dist_top(dist *d, const float *x, uint32_t k, uint32_t *out) {
@@ -254,7 +277,7 @@ void dist_top(dist *d, const float *x, uint32_t k, uint32_t *out) {
     for (uint32_t i = 0; i < k; i++) out[i] = key_id(d->key[i]);
 }
 
-/* The last key of the nucleus of top_p.
+/* The last key of the nucleus of a row with many likely tokens.
  *
  * All tokens lighter than (1 - top_p) total / n weigh less than (1 - top_p) total together, so the
  * nucleus lies among the others. Those are weighed in buckets of equal width in the logit, the
@@ -262,7 +285,7 @@ void dist_top(dist *d, const float *x, uint32_t k, uint32_t *out) {
  * token by token. Branches on single logits would be mispredicted half of the time (three times
  * slower on rows without a clear winner), and neighbours that add to one bucket would wait for
  * each other: hence ways. */
-static uint64_t nucleus_end(dist *d, const float *x, double temperature, double top_p) {
+static uint64_t wide_nucleus_end(dist *d, const float *x, double temperature, double top_p) {
     double mass[BUCKETS + 1][WAYS] = {0};
     float room[DIST_BLOCK];
     int32_t at[DIST_BLOCK];
@@ -299,6 +322,16 @@ static uint64_t nucleus_end(dist *d, const float *x, double temperature, double 
     return least_key(d->key, n);
 }
 
+/* The last key of the nucleus of top_p. Mostly a few tokens within e^-8 of the best are enough. */
+static uint64_t nucleus_end(dist *d, const float *x, double temperature, double top_p) {
+    const double target = (top_p - SLACK) * d->total;
+    const float least = (float)((double)d->max - 8 * temperature);
+    size_t n = collect(d, x, least, FEW);
+    if (n == FEW || mass_of(d, n) < target) return wide_nucleus_end(d, x, temperature, top_p);
+    n = select_front(d->key, n, d->weight, target);
+    return least_key(d->key, n);
+}
+
 dist_cut dist_find_cut(dist *d, const float *x, double temperature, uint32_t top_k, double top_p,
                        double min_p) {
     dist_cut cut = {-INFINITY, UINT32_MAX};
@@ -306,9 +339,7 @@ dist_cut dist_find_cut(dist *d, const float *x, double temperature, uint32_t top
         select_top(d, x, top_k);
         size_t n = top_k;
         if (top_p < 1) {
-            double mass = 0;
-            for (size_t i = 0; i < n; i++) mass += (double)d->weight[key_id(d->key[i])];
-            n = select_front(d->key, n, d->weight, (top_p - SLACK) * mass);
+            n = select_front(d->key, n, d->weight, (top_p - SLACK) * mass_of(d, n));
         }
         cut.id = key_id(least_key(d->key, n));
         cut.x = x[cut.id];
@@ -318,7 +349,7 @@ dist_cut dist_find_cut(dist *d, const float *x, double temperature, uint32_t top
     }
     if (min_p > 0) {
         const float least = (float)((double)d->max + temperature * (log(min_p) - SLACK));
-        if (least > cut.x) cut = (dist_cut){least < d->max ? least : d->max, UINT32_MAX};
+        if (least > cut.x) cut = (dist_cut){least, UINT32_MAX};
     }
     return cut;
 }
