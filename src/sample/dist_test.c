@@ -173,6 +173,7 @@ TEST(a_whole_vocabulary_is_cut_like_a_full_sort) {
     for (uint32_t kind = 0; kind < KINDS; kind++) {
         fill_row(x, N, kind);
         check_row(&d, x, 1, 0, 0.95, 0);
+        check_row(&d, x, 1, 0, 0.01, 0);
         check_row(&d, x, 0.6, 40, 0.9, 0.05);
         check_row(&d, x, 1, 5000, 1, 0);
         check_row(&d, x, 1, 0, 0.999999, 0);
