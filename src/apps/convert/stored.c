@@ -121,8 +121,12 @@ static const uint8_t *scales_at(const stored *s, uint64_t row) {
 }
 
 void stored_drop(const stored *s, uint64_t row, uint64_t n) {
+    const bool end = row + n == s->rows;
+    if (end)
+        row = 0, n = s->rows; /* pages that borders of pieces left behind go with the last one */
     hf_drop(s->values, row * row_bytes(s), n * row_bytes(s));
     if (s->kind == STORE_FP4) hf_drop(s->scales, row * (s->cols / 32), n * (s->cols / 32));
+    if (s->kind == STORE_FP8 && end) hf_drop(s->scales, 0, s->scales->bytes);
 }
 
 static status not_finite(const stored *s, uint64_t row, uint64_t col, err *e) {
@@ -277,12 +281,9 @@ static status survey_plain(const stored *s, double limit, stored_facts *out, err
     return OK;
 }
 
-/* A stretch of values that share a scale. A float32 with an empty lower half is a BF16. */
-static void judge(const float *v, uint64_t n, double limit, stored_facts *out) {
-    for (uint64_t i = 0; i < n; i++) {
-        out->within &= fabs((double)v[i]) <= limit;
-        out->fits_bf16 &= (f32_bits(v[i]) & 0xffffu) == 0;
-    }
+/* A float32 with an empty lower half is a BF16. */
+static bool is_bf16(float v) {
+    return (f32_bits(v) & 0xffffu) == 0;
 }
 
 /* The largest scale that keeps codes up to `top` within the limit, -1 if none does. */
@@ -292,29 +293,47 @@ static int largest_scale(double top, double limit) {
     return e;
 }
 
+/* The codes of one tile whose scale alone does not tell. What is wrong with each is looked up. */
+static status survey_tile(const stored *s, uint64_t row, uint64_t col, uint8_t scale, double limit,
+                          stored_facts *out, err *e) {
+    enum { BEYOND = 1, NOT_BF16 = 2, NOT_FINITE = 4 };
+    const uint64_t row_end = s->rows - row < s->tile_rows ? s->rows : row + s->tile_rows;
+    const uint64_t col_end = s->cols - col < s->tile_cols ? s->cols : col + s->tile_cols;
+    uint8_t wrong[256] = {0}, seen = 0;
+    for (int i = 0; i < 256; i++) {
+        const float v = e4m3_to_f32((uint8_t)i) * e8m0_to_f32(scale);
+        if (!(fabs((double)v) <= limit)) wrong[i] |= BEYOND;
+        if (!is_bf16(v)) wrong[i] |= NOT_BF16;
+        if (!isfinite(v)) wrong[i] |= NOT_FINITE;
+    }
+    for (uint64_t r = row; r < row_end; r++) {
+        const uint8_t *p = row_at(s, r);
+        for (uint64_t c = col; c < col_end; c++) seen |= wrong[p[c]];
+        for (uint64_t c = col; c < col_end && (seen & NOT_FINITE); c++)
+            if (wrong[p[c]] & NOT_FINITE) return not_finite(s, r, c, e);
+    }
+    out->within &= !(seen & BEYOND);
+    out->fits_bf16 &= !(seen & NOT_BF16);
+    return OK;
+}
+
 /* E4M3 codes reach from 2^-9 to 448 < 2^9 in four bits: with scales from 3 to 246 all of them are
  * BF16 numbers (from 2^-133 up to 2^128). Only tiles with other scales are read. */
 static status survey_fp8(const stored *s, double limit, stored_facts *out, err *e) {
     const int most = largest_scale(448, limit < FLT_MAX ? limit : FLT_MAX);
-    float codes[256];
-    for (int i = 0; i < 256; i++) codes[i] = e4m3_to_f32((uint8_t)i);
     *out = (stored_facts){true, true};
     for (uint64_t row = 0; row < s->rows; row += s->tile_rows) {
         const uint8_t *scale = scales_at(s, row);
-        const uint64_t rows = s->rows - row < s->tile_rows ? s->rows - row : s->tile_rows;
+        bool looked = false;
         for (uint64_t col = 0; col < s->cols; col += s->tile_cols, scale++) {
             if (*scale == 255) return not_finite(s, row, col, e);
             if (*scale >= 3 && *scale <= 246 && *scale <= most) continue;
-            const uint64_t cols = s->cols - col < s->tile_cols ? s->cols - col : s->tile_cols;
-            const float f = e8m0_to_f32(*scale);
-            for (uint64_t i = 0; i < rows * cols; i++) {
-                const uint64_t r = row + i / cols, c = col + i % cols;
-                const float v = codes[row_at(s, r)[c]] * f;
-                if (!isfinite(v)) return not_finite(s, r, c, e);
-                judge(&v, 1, limit, out);
-            }
-            stored_drop(s, row, rows);
+            const status st = survey_tile(s, row, col, *scale, limit, out, e);
+            if (st != OK) return st;
+            looked = true;
         }
+        const uint64_t rows = s->rows - row < s->tile_rows ? s->rows - row : s->tile_rows;
+        if (looked || row + rows == s->rows) stored_drop(s, row, rows);
     }
     return OK;
 }
@@ -329,9 +348,10 @@ static status survey_fp4(const stored *s, double limit, stored_facts *out, err *
             if (scale[b] <= most) continue;
             float v[32];
             fp4_block(p + 16 * b, scale[b], v);
-            for (uint64_t j = 0; j < 32; j++)
+            for (uint64_t j = 0; j < 32; j++) {
                 if (!isfinite(v[j])) return not_finite(s, row, 32 * b + j, e);
-            judge(v, 32, limit, out);
+                out->within &= fabs((double)v[j]) <= limit;
+            }
         }
     }
     stored_drop(s, 0, s->rows);
