@@ -9,7 +9,7 @@
 # Variables: B the build folder, CC, OPT, SAN sanitizer flags, WERROR=1 warnings are errors, V=1 shows the commands.
 
 B       ?= build
-ROOMS   := base quant gguf hf text model chat sample backend backend/cpu engine api server
+ROOMS   := base quant gguf hf text model chat sample talk backend backend/cpu engine api server
 OS      := $(shell uname -s)
 ARCH    := $(shell uname -m)
 VERSION := $(shell cat VERSION)
