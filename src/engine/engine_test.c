@@ -199,6 +199,38 @@ TEST(rewinding_equals_never_having_gone_further) {
     rig_close(&g);
 }
 
+TEST(becoming_other_tokens_keeps_the_common_past) {
+    enum { N = 600 };
+    rig g;
+    const engine_options o = {.threads = 2, .batch = 128, .context = 2048};
+    REQUIRE(rig_open(&g, RANDOM_Q2, &o));
+    session *s, *lone;
+    REQUIRE(session_new(&s, g.en, &g.e) == OK);
+    int32_t t[N];
+    for (uint32_t i = 0; i < N; i++) t[i] = token_at(1, i);
+    uint32_t reused = 7;
+    CHECK(session_become(s, t, 300, NULL, &reused, &g.e) == OK && reused == 0 && session_pos(s) == 300);
+    CHECK(session_keep(s, &g.e) == OK);
+    CHECK(session_become(s, t, 300, NULL, &reused, &g.e) == OK && reused == 300);
+    CHECK(session_become(s, t, N, NULL, &reused, &g.e) == OK && reused == 300 && session_pos(s) == N);
+    CHECK(session_become(s, t, 400, NULL, &reused, &g.e) == OK && reused == 300 && session_pos(s) == 400);
+    t[350] ^= 1; /* another branch */
+    CHECK(session_become(s, t, N, NULL, &reused, &g.e) == OK && reused == 300);
+    REQUIRE(session_new(&lone, g.en, &g.e) == OK);
+    float *mine = malloc(g.vocab * sizeof *mine);
+    memcpy(mine, session_logits(s), g.vocab * sizeof *mine);
+    CHECK(session_feed(lone, t, N, NULL, &g.e) == OK);
+    CHECK(same(&g, session_logits(lone), mine));
+    session_unkeep(s, 300);
+    t[0] ^= 1;
+    CHECK(session_become(s, t, 5, NULL, &reused, &g.e) == OK && reused == 0 && session_pos(s) == 5);
+    CHECK(session_become(s, t, 0, NULL, &reused, &g.e) == E_USAGE);
+    free(mine);
+    session_free(s);
+    session_free(lone);
+    rig_close(&g);
+}
+
 TEST(forks_that_diverge_equal_separate_sessions) {
     enum { COMMON = 333, MORE = 200 };
     rig g;

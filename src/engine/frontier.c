@@ -50,6 +50,11 @@ status frontier_add(frontier_list *l, const memory *m, const void *state, uint64
     return st;
 }
 
+void frontier_unpin(frontier_list *l, uint32_t pos) {
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->at[i].f->pos == pos) l->at[i].pinned = false;
+}
+
 /* An entry goes when the gap that it leaves is not wider than half the distance from there to the newest. */
 void frontier_thin(frontier_list *l, const memory *m) {
     if (l->n < 3) return;

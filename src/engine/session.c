@@ -128,6 +128,19 @@ status session_feed(session *s, const int32_t *tokens, uint32_t n, const control
     return st;
 }
 
+status session_become(session *s, const int32_t *tokens, uint32_t n, const control *c, uint32_t *reused, err *e) {
+    if (n == 0) return fail(e, E_USAGE, "session: no tokens to become");
+    if (n > s->en->context)
+        return fail(e, E_LIMIT, "context: %u tokens do not fit into %u: use a larger --ctx", n, s->en->context);
+    uint32_t same = 0;
+    while (same < s->pos && same < n && s->tokens[same] == tokens[same]) same++;
+    const bool ready = same == n && same == s->pos && session_logits(s);
+    if (!ready && same == n) same--; /* the last one again, for its logits */
+    if (!ready && (same < s->pos || s->failed)) same = session_rewind(s, same);
+    if (reused) *reused = same;
+    return ready ? OK : session_feed(s, tokens + same, n - same, c, e);
+}
+
 const float *session_logits(const session *s) {
     return s->step && s->step == s->en->steps && !s->failed ? engine_logits(s->en, s->last_row) : NULL;
 }
@@ -144,6 +157,8 @@ status session_keep(session *s, err *e) {
     if (st != OK || s->pos == 0) return st;
     return frontier_add(&s->frontiers, &s->en->mem, s->state, s->en->p.state_bytes, s->pos, true, e);
 }
+
+void session_unkeep(session *s, uint32_t pos) { frontier_unpin(&s->frontiers, pos); }
 
 uint32_t session_frontier_before(const session *s, uint32_t pos) {
     if (pos >= s->pos && !s->failed) return s->pos;

@@ -28,6 +28,11 @@ void session_free(session *s); /* NULL is fine */
  * one are ready afterwards. When it fails or is cancelled, session_pos tells how far it came. */
 status session_feed(session *s, const int32_t *tokens, uint32_t n, const control *c, err *e);
 
+/* Makes the session hold exactly these tokens, with the logits of the last one ready: keeps the longest common run that
+ * its frontiers allow and feeds the rest. *reused (may be NULL) is what was kept. When it fails, the session holds a shorter
+ * run of the same tokens. */
+status session_become(session *s, const int32_t *tokens, uint32_t n, const control *c, uint32_t *reused, err *e);
+
 /* [n_vocab] after the last token, while no other step was made; else NULL. */
 const float *session_logits(const session *s);
 
@@ -36,6 +41,8 @@ const int32_t *session_tokens(const session *s);
 
 /* Keeps a frontier here, until the session goes back behind it. */
 status session_keep(session *s, err *e);
+/* The frontier at pos is no longer asked for: it may be thinned out like any other. */
+void session_unkeep(session *s, uint32_t pos);
 /* Goes back to the nearest kept frontier at or before pos (0 always is one) and returns its position. */
 uint32_t session_rewind(session *s, uint32_t pos);
 /* The position session_rewind(pos) would reach. */
