@@ -140,8 +140,7 @@ static status read_kind(reader *r, gguf_kind *out) {
 /* A model file has no use for a NaN, and every user of a number is spared the question. */
 static bool finite(const uint8_t *p, gguf_kind kind) {
     if (kind == GGUF_F32) return (le32(p) & 0x7f800000u) != 0x7f800000u;
-    if (kind == GGUF_F64) return (le64(p) & 0x7ff0000000000000u) != 0x7ff0000000000000u;
-    return true;
+    return (le64(p) & 0x7ff0000000000000u) != 0x7ff0000000000000u;
 }
 
 /* n values of a fixed kind. */

@@ -411,6 +411,32 @@ TEST(what_the_reader_would_refuse_is_not_written) {
     }
 }
 
+/* One more than the reader takes. */
+TEST(the_limits_of_the_reader_are_the_limits_of_the_writer) {
+    for (int way = 0; way < 3; way++) {
+        enter_folder();
+        err e = {0};
+        gguf_writer *w;
+        REQUIRE(gguf_create(&w, target, &e) == OK);
+        char name[16];
+        static const float one = 1;
+        for (int i = 0; way == 0 && i < 100001; i++) {
+            snprintf(name, sizeof name, "k%d", i);
+            gguf_put_bool(w, name, true);
+        }
+        for (int i = 0; way == 1 && i < 1000001; i++) {
+            snprintf(name, sizeof name, "t%d", i);
+            gguf_declare(w, name, Q_I8, 1, eight);
+        }
+        if (way == 2) gguf_put_f32s(w, "large", &one, 1ull << 40);
+        static const char *const words[] = {"100000 keys", "1000000 tensors", "key large"};
+        CHECK(gguf_begin(w, &e) == E_LIMIT);
+        CHECK_SAY(strstr(e.text, words[way]), "%s", e.text);
+        gguf_abort(w);
+        CHECK(leave_folder());
+    }
+}
+
 TEST(calls_in_the_wrong_order_are_refused) {
     for (int order = 0; order < 9; order++) {
         enter_folder();
