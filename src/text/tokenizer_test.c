@@ -1,6 +1,8 @@
 #include "text/tokenizer.h"
 
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "text/bpe.h"
@@ -295,6 +297,25 @@ TEST(damaged_merges_are_refused_with_their_ranks) {
         s.merge[2] = str(bad[i].merge);
         CHECK_SAY(load(&s, bad[i].words) == E_FORMAT, "merge \"%s\"", bad[i].merge);
     }
+}
+
+/* U+0143 is the last letter of the alphabet, byte 173; with U+0144 a text is literal. */
+TEST(text_outside_the_alphabet_is_an_added_token) {
+    small s;
+    tokenizer *t = NULL;
+    small_init(&s);
+    CHECK(strcmp(s.byte[173], "\xc5\x83") == 0);
+    static const char *const outside[] = {"\xc5\x84", "a\xc5\x84", "a b",
+                                          "\xc2\xad", "\x7f",      "\xc2\xa0"};
+    for (size_t i = 0; i < 6; i++) small_token(&s, outside[i], TOK_NORMAL);
+    REQUIRE(tok_new(&t, &s.v, NULL) == OK);
+    for (size_t i = 0; i < 6; i++) {
+        const int32_t id = 274 + (int32_t)i;
+        CHECK_SAY(tok_kind_of(t, id) == TOK_USER, "token %d", (int)id);
+        CHECK(tok_find_added(t, outside[i], strlen(outside[i])) == id);
+        CHECK(GIVES(t, outside[i], TOK_SPECIAL, id));
+    }
+    tok_free(t);
 }
 
 /* I1 would be void if a merge could make an added token. */
@@ -706,6 +727,63 @@ TEST(segments_with_the_real_vocabulary_follow_the_same_rule) {
     const tokenizer *t = real_tokenizer();
     REQUIRE(t);
     check_random_segments(t, 815, 4000);
+}
+
+/* Leaves the process `spare` bytes of address space; false where that cannot be done. */
+static bool squeeze(uint64_t spare, struct rlimit *was) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    return false;
+#endif
+#endif
+    FILE *proc = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    if (!proc) return false;
+    const bool known = fscanf(proc, "%lu", &pages) == 1;
+    fclose(proc);
+    if (!known || getrlimit(RLIMIT_AS, was) != 0) return false;
+    struct rlimit tight = *was;
+    tight.rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE) + spare;
+    return setrlimit(RLIMIT_AS, &tight) == 0;
+}
+
+/* From no memory at all up to enough: where it ends, an error comes back and nothing changes. */
+TEST(when_memory_ends_an_error_comes_back_and_the_tokens_stay) {
+    enum { N = 1 << 20 };
+    const tokenizer *t = real_tokenizer();
+    REQUIRE(t);
+    char *p = malloc(N);
+    REQUIRE(p);
+    memset(p, 'x', N);
+    memcpy(p, "a few words ", 12);
+    int refused = 0, encoded = 0, unloaded = 0, loaded = 0;
+    for (uint64_t spare = 0; spare < 40u << 20; spare += 5u << 19) {
+        struct rlimit was;
+        tokens out = {0};
+        tokenizer *other = NULL;
+        err e = {0};
+        CHECK(tokens_add(&out, 77));
+        if (!squeeze(spare, &was)) {
+            tokens_free(&out);
+            free(p);
+            SKIP("the memory of this process cannot be limited");
+        }
+        const status loading = tok_new(&other, &real.v, &e);
+        tok_free(other);
+        const status encoding = tok_encode(t, p, N, TOK_PLAIN, &out, &e);
+        REQUIRE(setrlimit(RLIMIT_AS, &was) == 0);
+        CHECK(loading == OK || (loading == E_NOMEM && !other));
+        CHECK(encoding == OK || (encoding == E_NOMEM && out.n == 1));
+        CHECK(out.n >= 1 && out.id[0] == 77 && (encoding != OK || out.n > 5));
+        unloaded += loading != OK, loaded += loading == OK;
+        refused += encoding != OK, encoded += encoding == OK;
+        tokens_free(&out);
+    }
+    CHECK_SAY(refused && encoded, "%d refused, %d encoded", refused, encoded);
+    CHECK_SAY(unloaded && loaded, "%d not loaded, %d loaded", unloaded, loaded);
+    free(p);
 }
 
 /* 24,000 tokens are to take well under a second, whatever the text; a sanitizer costs a factor. */
