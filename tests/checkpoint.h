@@ -304,6 +304,26 @@ static const char model_config[] =
     "\"quantization_config\":{\"quant_method\":\"fp8\",\"fmt\":\"e4m3\","
     "\"weight_block_size\":[24,40]}}";
 
+/* The configuration with one piece of text replaced. */
+static inline const char *config_with(const char *was, const char *is) {
+    static char text[4000];
+    const char *at = strstr(model_config, was);
+    if (!at) abort();
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - model_config), model_config, is,
+             at + strlen(was));
+    return text;
+}
+
+/* Ids 0, 1: control; 2..7 text; 8: a hole; 9: user-defined; then nothing up to 39. */
+static const char model_tokenizer[] =
+    "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"<s>\":0,\"a\":2,\"b\":3,\"\xc4\xa0\":4,\"ab\":5,"
+    "\"\xc4\xa0"
+    "ab\":6,\"\\\"\":7},\"merges\":[\"a b\",\"\xc4\xa0 ab\"]},"
+    "\"added_tokens\":[{\"id\":0,\"content\":\"<s>\",\"special\":true},"
+    "{\"id\":1,\"content\":\"<\xef\xbd\x9c"
+    "end\xef\xbd\x9c>\",\"special\":true},"
+    "{\"id\":9,\"content\":\"<think>\",\"special\":false}]}";
+
 static inline void put_file(const char *folder, const char *name, const void *p, size_t n) {
     char path[400];
     snprintf(path, sizeof path, "%s/%s", folder, name);

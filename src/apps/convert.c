@@ -20,7 +20,7 @@
 
 typedef struct options {
     const char *folder, *out;
-    int mode;
+    int mode, layout;
 } options;
 
 static volatile sig_atomic_t stopped;
@@ -116,7 +116,8 @@ static status write_file(const options *o, const convert_config *cfg, roster *al
     status st = gguf_create(&w, o->out, e);
     if (st != OK) return st;
     model_name(o->folder, name, sizeof name);
-    convert_config_put(cfg, name, file_type((roster_mode)o->mode, all), all->draft, w);
+    convert_config_put(cfg, name, file_type((roster_mode)o->mode, all), all->draft,
+                       o->layout == ROSTER_LLAMACPP, w);
     st = convert_vocabulary(cfg, o->folder, w, e);
     if (st == OK) st = roster_choose(all, (roster_mode)o->mode, &stopped, e);
     for (uint32_t i = 0; i < all->n && st == OK; i++) {
@@ -138,7 +139,7 @@ static status convert(const options *o, err *e) {
     status st = check_out(o->out, e);
     if (st == OK) st = convert_config_read(&cfg, o->folder, e);
     if (st == OK) st = hf_open(&c, o->folder, e);
-    if (st == OK) st = roster_build(&all, c, &cfg, e);
+    if (st == OK) st = roster_build(&all, c, &cfg, (roster_layout)o->layout, e);
     if (st == OK) st = write_file(o, &cfg, &all, e);
     roster_free(&all);
     hf_close(c);
@@ -147,22 +148,36 @@ static status convert(const options *o, err *e) {
 
 int main(int argc, char **argv) {
     static const char *const modes[] = {"f32", "f16", "bf16", "q8_0", "native", NULL};
-    options o = {.mode = ROSTER_NATIVE};
-    const arg table[] = {{.group = "Output",
-                          .name = "--out",
-                          .alias = "-o",
-                          .kind = ARG_STRING,
-                          .to = &o.out,
-                          .value = "FILE",
-                          .help = "the GGUF file to write; needed",
-                          .required = true},
-                         {.name = "--type",
-                          .kind = ARG_CHOICE,
-                          .to = &o.mode,
-                          .choices = modes,
-                          .value = "TYPE",
-                          .help = "of matrices: f32, f16, bf16, q8_0, or native: no value changes"},
-                         {0}};
+    static const char *const layouts[] = {"ds4", "llamacpp", NULL};
+    options o = {.mode = ROSTER_NATIVE, .layout = ROSTER_DS4};
+    const arg table[] = {
+        {
+            .group = "Output",
+            .name = "--out",
+            .alias = "-o",
+            .kind = ARG_STRING,
+            .to = &o.out,
+            .value = "FILE",
+            .help = "the GGUF file to write; needed",
+            .required = true,
+        },
+        {
+            .name = "--type",
+            .kind = ARG_CHOICE,
+            .to = &o.mode,
+            .choices = modes,
+            .value = "TYPE",
+            .help = "of matrices: f32, f16, bf16, q8_0, or native: no value changes",
+        },
+        {
+            .name = "--layout",
+            .kind = ARG_CHOICE,
+            .to = &o.layout,
+            .choices = layouts,
+            .help = "where the draft block goes: mtp.0, or the last blk",
+        },
+        {0},
+    };
     const args_spec spec = {
         .program = "ds4-convert",
         .synopsis = "HF_DIR -o OUT.gguf [--type f32|f16|bf16|q8_0|native]",

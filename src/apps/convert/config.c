@@ -285,15 +285,18 @@ status convert_config_read(convert_config *c, const char *folder, err *e) {
 }
 
 void convert_config_put(const convert_config *c, const char *name, uint32_t file_type,
-                        uint32_t n_draft, gguf_writer *w) {
-    float clamps[SHAPE_MAX_LAYERS];
-    for (uint32_t l = 0; l < c->n_layers; l++) clamps[l] = (float)c->clamp;
+                        uint32_t n_draft, bool draft_inside, gguf_writer *w) {
+    const uint32_t n_blocks = c->n_layers + (draft_inside ? n_draft : 0);
+    const uint32_t n_ratios =
+        c->n_ratios < n_blocks ? n_blocks : c->n_ratios; /* 0 behind the end */
+    float clamps[SHAPE_MAX_LAYERS + 1];
+    for (uint32_t l = 0; l < n_blocks; l++) clamps[l] = (float)c->clamp;
 #define P(key) "deepseek4." key
     gguf_put_string(w, "general.architecture", "deepseek4", 9);
     gguf_put_string(w, "general.name", name, strlen(name));
     gguf_put_u32(w, "general.file_type", file_type);
     gguf_put_u32(w, "general.quantization_version", 2);
-    gguf_put_u32(w, P("block_count"), c->n_layers);
+    gguf_put_u32(w, P("block_count"), n_blocks);
     gguf_put_u32(w, P("context_length"), c->context);
     gguf_put_u32(w, P("embedding_length"), c->d_model);
     gguf_put_u32(w, P("vocab_size"), c->n_vocab);
@@ -306,7 +309,7 @@ void convert_config_put(const convert_config *c, const char *name, uint32_t file
     gguf_put_u32(w, P("attention.output_lora_rank"), c->o_rank);
     gguf_put_u32(w, P("attention.output_group_count"), c->o_groups);
     gguf_put_u32(w, P("attention.sliding_window"), c->window);
-    gguf_put_i32s(w, P("attention.compress_ratios"), c->ratio, c->n_ratios);
+    gguf_put_i32s(w, P("attention.compress_ratios"), c->ratio, n_ratios);
     gguf_put_f32(w, P("attention.compress_rope_freq_base"), (float)c->rope_base_compressed);
     gguf_put_u32(w, P("attention.indexer.head_count"), c->ix_heads);
     gguf_put_u32(w, P("attention.indexer.key_length"), c->ix_dim);
@@ -326,7 +329,7 @@ void convert_config_put(const convert_config *c, const char *name, uint32_t file
     gguf_put_bool(w, P("expert_weights_norm"), c->route_norm);
     gguf_put_u32(w, P("expert_gating_func"), 4); /* sqrt(softplus(x)) */
     gguf_put_u32(w, P("hash_layer_count"), c->n_hash_layers);
-    gguf_put_f32s(w, P("swiglu_clamp_exp"), clamps, c->n_layers);
+    gguf_put_f32s(w, P("swiglu_clamp_exp"), clamps, n_blocks);
     gguf_put_u32(w, P("hyper_connection.count"), c->n_streams);
     gguf_put_u32(w, P("hyper_connection.sinkhorn_iterations"), c->sinkhorn_rounds);
     gguf_put_f32(w, P("hyper_connection.epsilon"), (float)c->hc_eps);

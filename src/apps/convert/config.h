@@ -37,8 +37,9 @@ typedef struct convert_config {
 
 status convert_config_read(convert_config *c, const char *folder, err *e);
 
-/* Everything but the tokeniser: general.* and deepseek4.*. */
+/* Everything but the tokeniser: general.* and deepseek4.*. `n_draft` blocks are promised; with
+ * `draft_inside` they count as the last blocks of the model. */
 void convert_config_put(const convert_config *c, const char *name, uint32_t file_type,
-                        uint32_t n_draft, gguf_writer *w);
+                        uint32_t n_draft, bool draft_inside, gguf_writer *w);
 
 #endif

@@ -70,18 +70,34 @@ static status emit_rows(emitter *em, const stored *s, uint64_t row, uint64_t n, 
     return st;
 }
 
+/* Bytes of a row of a part. */
+static status part_row(const stored *s, quant_id type, uint64_t *bytes, err *e) {
+    if (quant_bytes(quant_find(type), s->cols, bytes)) return OK;
+    return fail(e, E_UNSUPPORTED, "%s: rows of %" PRIu64 " values are no whole blocks of %s",
+                s->values->name, s->cols, quant_find(type)->name);
+}
+
 static status emit_part(emitter *em, const stored *s, quant_id type, err *e) {
     uint64_t row_bytes;
-    if (!quant_bytes(quant_find(type), s->cols, &row_bytes))
-        return fail(e, E_UNSUPPORTED, "%s: rows of %" PRIu64 " values are no whole blocks of %s",
-                    s->values->name, s->cols, quant_find(type)->name);
+    status st = part_row(s, type, &row_bytes, e);
     const uint64_t step = EMIT_BYTES / (4 * s->cols) + 1;
-    status st = OK;
     for (uint64_t row = 0; row < s->rows && st == OK; row += step) {
         const uint64_t n = s->rows - row < step ? s->rows - row : step;
         st = emit_rows(em, s, row, n, type, n * row_bytes, e);
         stored_drop(s, row, n);
     }
+    return st;
+}
+
+/* A row of the first, a row of the second, and so on. */
+static status emit_pair(emitter *em, const stored *s, quant_id type, err *e) {
+    uint64_t bytes[2];
+    status st = part_row(&s[0], type, &bytes[0], e);
+    if (st == OK) st = part_row(&s[1], type, &bytes[1], e);
+    for (uint64_t row = 0; row < s->rows && st == OK; row++)
+        for (size_t k = 0; k < 2 && st == OK; k++)
+            st = emit_rows(em, &s[k], row, 1, type, bytes[k], e);
+    for (size_t k = 0; k < 2; k++) stored_drop(&s[k], 0, s[k].rows);
     return st;
 }
 
@@ -111,6 +127,7 @@ static status emit_ids(emitter *em, const roster *all, const roster_tensor *t, e
 
 status emit_tensor(emitter *em, const roster *all, const roster_tensor *t, err *e) {
     if (t->role == ROSTER_IDS) return emit_ids(em, all, t, e);
+    if (t->role == ROSTER_PAIR) return emit_pair(em, t->parts, t->type, e);
     status st = OK;
     for (uint32_t x = 0; x < t->n_parts && st == OK; x++)
         st = emit_part(em, &t->parts[x], t->type, e);

@@ -18,6 +18,7 @@ typedef enum dim {
     THREE,    /* 3                                             */
     FOUR,     /* 4                                             */
     D,        /* hidden size                                   */
+    DD,       /* twice that                                    */
     MD,       /* streams x hidden size                         */
     M,        /* streams                                       */
     MIX,      /* (2 + streams) x streams                       */
@@ -43,7 +44,7 @@ typedef enum dim {
 typedef enum when { ALWAYS, COMPRESSED, INDEXED, HASHED, SCORED } when;
 
 typedef struct row {
-    const char *hf, *gguf; /* behind the block's prefixes; in stacks %u is the expert */
+    const char *hf, *gguf; /* behind the block's prefixes; %u: the expert, ?: e, then h */
     roster_role role;
     when when;
     dim cols, rows;
@@ -113,6 +114,14 @@ static const row draft_rows[] = {
     {"hc_head_scale", "hc_head_scale.weight", ROSTER_VECTOR, ALWAYS, ONE, ONE},
 };
 
+/* The same in the block behind the trunk. */
+static const row nextn_rows[] = {
+    {"?_proj.weight", "nextn.eh_proj.weight", ROSTER_PAIR, ALWAYS, DD, D},
+    {"enorm.weight", "nextn.enorm.weight", ROSTER_VECTOR, ALWAYS, D, ONE},
+    {"hnorm.weight", "nextn.hnorm.weight", ROSTER_VECTOR, ALWAYS, D, ONE},
+    {"norm.weight", "nextn.shared_head_norm.weight", ROSTER_VECTOR, ALWAYS, D, ONE},
+};
+
 #define COUNT(a) ((uint32_t)(sizeof(a) / sizeof *(a)))
 
 static uint64_t size_of(const convert_config *c, dim d, uint32_t ratio) {
@@ -126,6 +135,8 @@ static uint64_t size_of(const convert_config *c, dim d, uint32_t ratio) {
         return 4;
     case D:
         return c->d_model;
+    case DD:
+        return one * 2 * c->d_model;
     case MD:
         return one * c->n_streams * c->d_model;
     case M:
@@ -176,6 +187,7 @@ typedef struct builder {
     roster *all;
     const hf_checkpoint *c;
     const convert_config *cfg;
+    roster_layout layout;
     uint32_t cap;
     bool *used; /* by place in the checkpoint */
     err *e;
@@ -208,18 +220,21 @@ static void mark_used(builder *b, const hf_tensor *t) {
     if (t) b->used[hf_place(b->c, hf_plain_name(t))] = true;
 }
 
-/* A name of the checkpoint: the block's prefix and the table's pattern with the expert's number. */
+/* A name of the checkpoint: the block's prefix, and the table's pattern for part x. */
 static void part_name(char *out, size_t cap, const char *prefix, const char *pattern, uint32_t x) {
-    const char *mark = strstr(pattern, "%u");
-    if (!mark)
-        snprintf(out, cap, "%s%s", prefix, pattern);
+    const char *expert = strstr(pattern, "%u");
+    if (expert)
+        snprintf(out, cap, "%s%.*s%u%s", prefix, (int)(expert - pattern), pattern, x, expert + 2);
+    else if (pattern[0] == '?')
+        snprintf(out, cap, "%s%c%s", prefix, "eh"[x], pattern + 1);
     else
-        snprintf(out, cap, "%s%.*s%u%s", prefix, (int)(mark - pattern), pattern, x, mark + 2);
+        snprintf(out, cap, "%s%s", prefix, pattern);
 }
 
 static status bind_parts(builder *b, roster_tensor *t, const char *prefix, const char *pattern) {
     const uint32_t tile[2] = {b->cfg->tile_rows, b->cfg->tile_cols};
-    const uint32_t n = t->role == ROSTER_STACK ? b->cfg->n_experts : 1;
+    const bool stack = t->role == ROSTER_STACK, pair = t->role == ROSTER_PAIR;
+    const uint32_t n = stack ? b->cfg->n_experts : pair ? 2 : 1;
     char name[128];
     part_name(name, sizeof name, prefix, pattern, n - 1);
     if (!hf_find(b->c, name)) /* before anything is allocated for n experts */
@@ -230,7 +245,7 @@ static status bind_parts(builder *b, roster_tensor *t, const char *prefix, const
     for (uint32_t x = 0; x < n; x++) {
         part_name(name, sizeof name, prefix, pattern, x);
         const status st = stored_bind(&t->parts[x], b->c, name, t->role == ROSTER_VECTOR ? 1 : 2,
-                                      t->ne[1], t->ne[0], tile, b->e);
+                                      t->ne[1], pair ? t->ne[0] / 2 : t->ne[0], tile, b->e);
         if (st != OK) return st;
         mark_used(b, t->parts[x].values);
         mark_used(b, t->parts[x].scales);
@@ -307,8 +322,17 @@ static void drop_from(roster *all, uint32_t n) {
     while (all->n > n) free(all->tensors[--all->n].parts);
 }
 
+static status bind_draft_rows(builder *b) {
+    const bool inside = b->layout == ROSTER_LLAMACPP;
+    block k = {.hf = "mtp.0.", .gguf = "mtp.0."};
+    if (inside) snprintf(k.gguf, sizeof k.gguf, "blk.%u.", b->cfg->n_layers);
+    const row *own = inside ? nextn_rows : draft_rows;
+    status st = bind_rows(b, own, inside ? COUNT(nextn_rows) : COUNT(draft_rows), &k);
+    if (st == OK) st = bind_rows(b, layer_rows, COUNT(layer_rows), &k);
+    return st;
+}
+
 static status bind_draft(builder *b) {
-    static const block draft = {.hf = "mtp.0.", .gguf = "mtp.0."};
     const convert_config *cfg = b->cfg;
     const char *other = other_draft(b->c);
     if (!has_prefix(b->c, "mtp.0.")) {
@@ -320,8 +344,7 @@ static status bind_draft(builder *b) {
                     "%s: compress_ratios: the draft block has ratio %d, expected 0", cfg->path,
                     cfg->ratio[cfg->n_layers]);
     const uint32_t before = b->all->n;
-    status st = bind_rows(b, draft_rows, COUNT(draft_rows), &draft);
-    if (st == OK) st = bind_rows(b, layer_rows, COUNT(layer_rows), &draft);
+    const status st = bind_draft_rows(b);
     b->all->draft = st == OK;
     if (st == E_FORMAT && other) { /* several blocks: another way of drafting */
         drop_from(b->all, before);
@@ -332,6 +355,8 @@ static status bind_draft(builder *b) {
     }
     if (st == OK && other)
         say_note("note: %s and its like are left out: only the draft block mtp.0 is used", other);
+    if (st == OK && b->layout == ROSTER_LLAMACPP && has_prefix(b->c, "mtp.0.hc_head_"))
+        say_note("note: mtp.0.hc_head_* are left out: this layout has no place for them");
     return st;
 }
 
@@ -349,10 +374,11 @@ static void tell_unused(const builder *b) {
                  first);
 }
 
-status roster_build(roster *all, const hf_checkpoint *c, const convert_config *cfg, err *e) {
+status roster_build(roster *all, const hf_checkpoint *c, const convert_config *cfg,
+                    roster_layout layout, err *e) {
     *all = (roster){.n_experts = cfg->n_experts};
     err own;
-    builder b = {.all = all, .c = c, .cfg = cfg, .e = e ? e : &own};
+    builder b = {.all = all, .c = c, .cfg = cfg, .layout = layout, .e = e ? e : &own};
     b.used = calloc(hf_count(c) + 1, sizeof *b.used);
     if (!b.used) return fail(e, E_NOMEM, "out of memory");
     const block trunk = {.hf = ""};
@@ -433,7 +459,7 @@ static status choose_native(roster_tensor *t, err *e) {
 
 /* *wanted is what the mode asks for this tensor; the values may need another. */
 static status choose_rounded(roster_tensor *t, quant_id mode, quant_id *wanted, err *e) {
-    const bool blocks = t->role != ROSTER_FINE && t->ne[0] % 32 == 0;
+    const bool blocks = t->role != ROSTER_FINE && t->parts[0].cols % 32 == 0;
     t->type = *wanted = mode == Q_Q8_0 && !blocks ? Q_F32 : mode;
     bool look = false;
     for (uint32_t x = 0; x < t->n_parts; x++) look |= may_exceed(t->parts[x].kind, t->type);

@@ -31,6 +31,7 @@ typedef enum roster_role {
     ROSTER_MATRIX, /* of the mode's type                                     */
     ROSTER_FINE,   /* small and sensitive: as ROSTER_MATRIX, but F32 in Q8_0 mode */
     ROSTER_STACK,  /* a matrix of each expert, of the mode's type            */
+    ROSTER_PAIR,   /* two matrices side by side: rows [first, second]        */
     ROSTER_IDS     /* expert numbers by token id: I32                        */
 } roster_role;
 
@@ -41,7 +42,7 @@ typedef struct roster_tensor {
     uint32_t n_dims;
     uint64_t ne[3];       /* innermost first; unused ones are 1   */
     const hf_tensor *ids; /* ROSTER_IDS                             */
-    stored *parts;        /* the others: one, or one an expert    */
+    stored *parts;        /* the others: one, two, or one an expert */
     uint32_t n_parts;
 } roster_tensor;
 
@@ -52,9 +53,14 @@ typedef struct roster {
     bool draft;         /* with the block mtp.0   */
 } roster;
 
+/* Where the draft block goes: names of its own (mtp.0.*), or the block behind the trunk, in which
+ * llama.cpp looks for it; there the trunk's hyper-connection head serves the draft block too. */
+typedef enum roster_layout { ROSTER_DS4, ROSTER_LLAMACPP } roster_layout;
+
 /* Binds everything; types are not chosen yet. Remarks go to stderr: draft blocks beyond the first,
- * tensors that belong to nothing. */
-status roster_build(roster *all, const hf_checkpoint *c, const convert_config *cfg, err *e);
+ * parts that the layout has no place for, tensors that belong to nothing. */
+status roster_build(roster *all, const hf_checkpoint *c, const convert_config *cfg,
+                    roster_layout layout, err *e);
 
 /* Chooses the types, looking at values where it must. A remark on stderr for every tensor that
  * needs another type than the mode's. Once *stop is not 0 it ends with E_CANCELLED. */
