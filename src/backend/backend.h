@@ -66,10 +66,10 @@ typedef enum activation {
 typedef struct backend_ops {
     const char *name;
 
+    uint64_t (*memory_limit)(void); /* of the device, for the ledger; 0 unknown        */
+    uint64_t (*scratch_bytes)(const plan *p, const backend_options *o); /* what open is going to allocate */
     status (*open)(backend **out, const plan *p, const backend_options *o, err *e);
     void (*close)(backend *b);
-    uint64_t (*scratch_bytes)(const backend *b);  /* what open allocated */
-    uint64_t (*memory_limit)(void);               /* of the device, for the ledger; 0 unknown */
 
     /* Device memory. New memory is zero. */
     status (*mem_new)(backend *b, void **out, uint64_t bytes, err *e);

@@ -198,11 +198,11 @@ const float *engine_draft_logits(const engine *en, uint32_t i) {
 static status open_device(engine *en, const engine_options *o, err *e) {
     const backend_options bo = {.threads = o->threads, .scalar = o->scalar, .max_rows = en->batch,
                                 .max_context = en->context};
-    status st = en->op->open(&en->dev, &en->p, &bo, e);
-    if (st != OK) return st;
     en->account.limit = o->memory ? o->memory : en->op->memory_limit();
-    en->mem = (memory){en->op, en->dev, &en->account};
-    return ledger_take(&en->account, LEDGER_SCRATCH, en->op->scratch_bytes(en->dev), e);
+    status st = ledger_take(&en->account, LEDGER_SCRATCH, en->op->scratch_bytes(&en->p, &bo), e);
+    if (st == OK) st = en->op->open(&en->dev, &en->p, &bo, e);
+    if (st == OK) en->mem = (memory){en->op, en->dev, &en->account};
+    return st;
 }
 
 static status choose_sizes(engine *en, const engine_options *o, err *e) {

@@ -75,7 +75,7 @@ status turn_new(turn **out, const tokenizer *vocab, uint32_t n_vocab, const turn
     if (st == OK) st = start_stops(t, e);
     if (st == OK) st = start_guard(t, e);
     if (st == OK && !o->raw) {
-        const reply_options r = {.thinking = o->thinking, .tokens = true, .stream_calls = o->stream_calls,
+        const reply_options r = {.thinking = o->thinking, .tokens = true, .no_calls = o->no_calls, .stream_calls = o->stream_calls,
                                  .id_prefix = o->id_prefix, .chat = o->chat};
         st = reply_new(&t->parts, &r, e);
     }

@@ -36,6 +36,7 @@ typedef struct turn_options {
     size_t n_stops;
     enum { TURN_GUARD_DEFAULT, TURN_GUARD_ON, TURN_GUARD_OFF } guard; /* default: off when greedy */
     bool raw;             /* plain completion: everything is text; only EOS ends it           */
+    bool no_calls;        /* tool calls are text like any other                               */
     bool stream_calls;    /* see reply.h                                                      */
     const char *id_prefix; /* of call ids; NULL: "call_"                                      */
     const chat *chat;     /* has the tools; may be NULL; outlives the turn                    */

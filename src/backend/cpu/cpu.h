@@ -42,7 +42,8 @@ struct backend {
     const dot_set *dots;
     pool *threads;
     uint32_t max_rows, max_context, pick_cap;
-    uint64_t bytes; /* allocated */
+    uint64_t bytes; /* allocated, or with `counting` to be allocated */
+    bool counting;  /* buffers are added up, not taken               */
     void **owned;
     uint32_t n_owned;
     err error; /* the first one of this step */

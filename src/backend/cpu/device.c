@@ -9,22 +9,25 @@ void cpu_fail(backend *b, status code, const char *what) {
     if (b->error.code == OK) fail(&b->error, code, "cpu: %s", what);
 }
 
-/* Takes n values of `size` bytes, zeroed, 64-byte aligned; remembers them for close. NULL sticks in *ok. */
+enum { MAX_BUFFERS = 1 << 14 };
+
+/* Takes a times c values of `size` bytes, zeroed, 64-byte aligned; remembers them for close. A failure sticks in *ok. */
 static void *take(backend *b, bool *ok, size_t size, uint64_t a, uint64_t c) {
     /* Shapes and batch sizes are limited so that no product here comes near 2^64. */
     const uint64_t bytes = (size * a * c + 127) & ~(uint64_t)63;
     void *p = NULL;
-    if (!*ok || b->n_owned == 256 || posix_memalign(&p, 64, bytes) != 0) {
+    b->bytes += bytes;
+    if (b->counting) return NULL;
+    if (!*ok || b->n_owned == MAX_BUFFERS || posix_memalign(&p, 64, bytes) != 0) {
         *ok = false;
         return NULL;
     }
     memset(p, 0, bytes);
     b->owned[b->n_owned++] = p;
-    b->bytes += bytes;
     return p;
 }
 
-static void take_acts(backend *b, bool *ok, acts *a, uint64_t rows, uint64_t cols) {
+static void take_acts(backend *b, bool *ok, acts *a, uint64_t rows, uint64_t cols) { /* 8-bit forms */
     a->q = take(b, ok, 1, rows, cols);
     a->d = take(b, ok, sizeof *a->d, rows, cols / 32 + 1);
     a->sum16 = take(b, ok, sizeof *a->sum16, rows, cols / 16 + 1);
@@ -38,10 +41,11 @@ static void take_scratch(backend *b, bool *ok, uint32_t threads) {
                                  larger(larger(s->q_rank, (uint64_t)s->o_groups * s->o_rank),
                                         (uint64_t)s->n_shared * s->ff_dim));
     const uint64_t slots = (uint64_t)b->max_rows * s->n_used;
-    b->scratch = calloc(threads, sizeof *b->scratch);
-    if (!b->scratch) *ok = false;
+    cpu_scratch counted;
+    if (!b->counting) b->scratch = calloc(threads, sizeof *b->scratch);
+    if (!b->counting && !b->scratch) *ok = false;
     for (uint32_t i = 0; i < threads && *ok; i++) {
-        cpu_scratch *c = &b->scratch[i];
+        cpu_scratch *c = b->counting ? &counted : &b->scratch[i];
         c->weights = take(b, ok, sizeof(float), 1, cols);
         c->results = take(b, ok, sizeof(float), 2, slots);
         c->rows = take(b, ok, sizeof(uint32_t), 1, slots);
@@ -51,7 +55,7 @@ static void take_scratch(backend *b, bool *ok, uint32_t threads) {
     }
 }
 
-static bool take_all(backend *b) {
+static bool take_all(backend *b, uint32_t threads) {
     const shape *s = b->s;
     const uint64_t r = b->max_rows, m = s->n_streams, dm = s->d_model;
     const uint64_t heads = (uint64_t)s->n_heads * s->head_dim, shared = (uint64_t)s->n_shared * s->ff_dim;
@@ -97,7 +101,7 @@ static bool take_all(backend *b) {
         take_acts(b, &ok, &b->a_streams, r * m, dm);
         take_acts(b, &ok, &b->a_final, r, dm);
     }
-    take_scratch(b, &ok, pool_threads(b->threads));
+    take_scratch(b, &ok, threads);
     return ok;
 }
 
@@ -111,22 +115,35 @@ static void cpu_close(backend *b) {
     free(b);
 }
 
+static uint32_t threads_of(const backend_options *o) { return o->threads ? o->threads : pool_cores(); }
+
+static void set_sizes(backend *b, const plan *p, const backend_options *o) {
+    const uint32_t index_rows = o->max_context / 4 + 1;
+    b->p = p;
+    b->s = p->shape;
+    b->max_rows = o->max_rows;
+    b->max_context = o->max_context;
+    b->pick_cap = p->shape->ix_top_k < index_rows ? p->shape->ix_top_k : index_rows;
+}
+
+static uint64_t cpu_scratch_bytes(const plan *p, const backend_options *o) {
+    backend b = {.counting = true};
+    set_sizes(&b, p, o);
+    take_all(&b, threads_of(o));
+    return b.bytes;
+}
+
 static status cpu_open(backend **out, const plan *p, const backend_options *o, err *e) {
     backend *b = calloc(1, sizeof *b);
-    if (b) b->owned = calloc(256, sizeof *b->owned);
+    if (b) b->owned = calloc(MAX_BUFFERS, sizeof *b->owned);
     if (!b || !b->owned) {
         free(b);
         return fail(e, E_NOMEM, "cpu: out of memory");
     }
-    b->p = p;
-    b->s = p->shape;
+    set_sizes(b, p, o);
     b->dots = o->scalar ? dot_scalar() : dot_best();
-    b->max_rows = o->max_rows;
-    b->max_context = o->max_context;
-    b->pick_cap = p->shape->ix_top_k < o->max_context / 4 + 1 ? p->shape->ix_top_k : o->max_context / 4 + 1;
-    const uint32_t threads = o->threads ? o->threads : pool_cores();
-    status st = pool_new(&b->threads, threads, e);
-    if (st == OK && !take_all(b))
+    status st = pool_new(&b->threads, threads_of(o), e);
+    if (st == OK && !take_all(b, threads_of(o)))
         st = fail(e, E_NOMEM, "cpu: no memory for batches of %u rows: use a smaller --batch", o->max_rows);
     if (st != OK) {
         cpu_close(b);
@@ -135,8 +152,6 @@ static status cpu_open(backend **out, const plan *p, const backend_options *o, e
     *out = b;
     return OK;
 }
-
-static uint64_t cpu_scratch_bytes(const backend *b) { return b->bytes; }
 
 static uint64_t cpu_memory_limit(void) {
     const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
@@ -204,10 +219,10 @@ static void cpu_peek(backend *b, activation a, uint32_t row, float *out) {
 
 const backend_ops cpu_backend = {
     .name = "cpu",
+    .memory_limit = cpu_memory_limit,
+    .scratch_bytes = cpu_scratch_bytes,
     .open = cpu_open,
     .close = cpu_close,
-    .scratch_bytes = cpu_scratch_bytes,
-    .memory_limit = cpu_memory_limit,
     .mem_new = cpu_mem_new,
     .mem_free = cpu_mem_free,
     .mem_copy = cpu_mem_copy,

@@ -81,7 +81,6 @@ static bool logits_room(backend *b) {
         cpu_fail(b, E_NOMEM, "no memory for the logits of this batch: use a smaller --batch");
         return false;
     }
-    b->bytes += (want - b->logits_cap) * sizeof *p;
     b->logits = p;
     b->logits_cap = want;
     return true;
