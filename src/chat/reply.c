@@ -113,6 +113,13 @@ void reply_free(reply *r) {
 
 bool reply_stopped(const reply *r) { return r->place == STOPPED; }
 
+bool reply_in_markup(const reply *r) {
+    if (r->place == BLOCK) return r->reader && !dsml_in_value(r->reader);
+    for (size_t i = r->tag; r->place == TEXT && i < r->held.n; i++)
+        if (r->held.v[i] == SYMBOL_DSML) return true;
+    return false;
+}
+
 /* ---- events ---- */
 
 static queued *queue(reply *r, reply_kind kind) {

@@ -87,6 +87,9 @@ void reply_feed(reply *r, const char *p, size_t n);
 /* A control token by its text. Those without a meaning here are text. Only with `tokens`. */
 void reply_control(reply *r, const char *token, size_t n);
 bool reply_stopped(const reply *r); /* an end token came: what follows is ignored */
+/* What comes next is prescribed: the markup of a block of calls, and not the value of a parameter.
+ * A sampler does well to be greedy there. */
+bool reply_in_markup(const reply *r);
 
 /* No more input; `cut`: by a limit. Then the last events, REPLY_END among them. Fails only without
  * memory. */
