@@ -48,6 +48,30 @@ static void put_rank(bpe *b, uint64_t pair, uint32_t rank) {
     b->slot[i] = pair << 24 | rank;
 }
 
+/* Fills b->first. Only merges of two byte tokens matter: a small table tells a byte by its id. */
+static void fill_first(bpe *b, const bpe_merge *merges, size_t n) {
+    enum { SLOTS = 1024 };
+    int16_t byte[SLOTS];
+    for (int i = 0; i < SLOTS; i++) byte[i] = -1;
+    for (int k = 0; k < 256; k++) {
+        size_t i = (size_t)b->byte_id[k] % SLOTS;
+        while (byte[i] >= 0) i = (i + 1) % SLOTS;
+        byte[i] = (int16_t)k;
+    }
+    for (int i = 0; i < 256; i++)
+        for (int k = 0; k < 256; k++) b->first[i][k] = NO_RANK;
+    for (size_t r = 0; r < n; r++) {
+        const int32_t id[2] = {merges[r].left, merges[r].right};
+        int found[2];
+        for (int k = 0; k < 2; k++) {
+            size_t i = (size_t)id[k] % SLOTS;
+            while (byte[i] >= 0 && b->byte_id[byte[i]] != id[k]) i = (i + 1) % SLOTS;
+            found[k] = byte[i];
+        }
+        if (found[0] >= 0 && found[1] >= 0) b->first[found[0]][found[1]] = (uint32_t)r;
+    }
+}
+
 status bpe_new(bpe **out, const int32_t byte_id[256], const bpe_merge *merges, size_t n,
                uint64_t seed, err *e) {
     if (n > BPE_MAX_MERGES)
@@ -76,8 +100,7 @@ status bpe_new(bpe **out, const int32_t byte_id[256], const bpe_merge *merges, s
         put_rank(b, pair_of(merges[r].left, merges[r].right), (uint32_t)r);
         b->result[r] = merges[r].result;
     }
-    for (unsigned i = 0; i < 256; i++)
-        for (unsigned j = 0; j < 256; j++) b->first[i][j] = rank_of(b, byte_id[i], byte_id[j]);
+    fill_first(b, merges, n);
     *out = b;
     return OK;
 }

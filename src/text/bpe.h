@@ -38,9 +38,9 @@ typedef struct bpe_merge {
 
 typedef struct bpe bpe;
 
-/* merges[r] has rank r; all of it is copied. `seed` should not be known to who wrote the merges:
- * it keeps chosen pairs from meeting in the hash table. E_FORMAT names the second of two equal
- * pairs. */
+/* The byte ids differ from each other. merges[r] has rank r; all of it is copied. `seed` should not
+ * be known to who wrote the merges: it keeps chosen pairs from meeting in the hash table. E_FORMAT
+ * names the second of two equal pairs. */
 status bpe_new(bpe **out, const int32_t byte_id[256], const bpe_merge *merges, size_t n,
                uint64_t seed, err *e);
 void bpe_free(bpe *b);
