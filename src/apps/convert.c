@@ -141,6 +141,7 @@ static status convert(const options *o, err *e) {
     if (st == OK) st = hf_open(&c, o->folder, e);
     if (st == OK) st = roster_build(&all, c, &cfg, (roster_layout)o->layout, e);
     if (st == OK) st = write_file(o, &cfg, &all, e);
+    if (st == OK) roster_tell(&all);
     roster_free(&all);
     hf_close(c);
     return st;

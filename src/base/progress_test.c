@@ -1,3 +1,4 @@
+/* The bar: its words, and that only a terminal sees it. */
 #include "base/progress.h"
 
 #include <fcntl.h>

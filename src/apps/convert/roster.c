@@ -181,6 +181,23 @@ static uint64_t size_of(const convert_config *c, dim d, uint32_t ratio) {
     return 0;
 }
 
+/* ------------------------------------------------------------------ remarks */
+
+static void note(roster *all, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void note(roster *all, const char *fmt, ...) {
+    char text[900];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    buf_add(&all->notes, text, strlen(text) + 1);
+}
+
+void roster_tell(const roster *all) {
+    for (size_t at = 0; at < all->notes.n; at += strlen(all->notes.data + at) + 1)
+        say_note("note: %s", all->notes.data + at);
+}
+
 /* ------------------------------------------------------------------ binding */
 
 typedef struct builder {
@@ -336,7 +353,7 @@ static status bind_draft(builder *b) {
     const convert_config *cfg = b->cfg;
     const char *other = other_draft(b->c);
     if (!has_prefix(b->c, "mtp.0.")) {
-        if (other) say_note("note: %s and its like are left out: there is no block mtp.0", other);
+        if (other) note(b->all, "%s and its like are left out: there is no block mtp.0", other);
         return OK;
     }
     if (cfg->n_ratios > cfg->n_layers && cfg->ratio[cfg->n_layers] != 0)
@@ -348,15 +365,16 @@ static status bind_draft(builder *b) {
     b->all->draft = st == OK;
     if (st == E_FORMAT && other) { /* several blocks: another way of drafting */
         drop_from(b->all, before);
-        say_note("note: the draft blocks mtp.* are left out: they are not of the kind this engine "
-                 "runs (%s)",
-                 b->e->text);
+        note(b->all,
+             "the draft blocks mtp.* are left out: they are not of the kind this engine "
+             "runs (%s)",
+             b->e->text);
         return OK;
     }
     if (st == OK && other)
-        say_note("note: %s and its like are left out: only the draft block mtp.0 is used", other);
+        note(b->all, "%s and its like are left out: only the draft block mtp.0 is used", other);
     if (st == OK && b->layout == ROSTER_LLAMACPP && has_prefix(b->c, "mtp.0.hc_head_"))
-        say_note("note: mtp.0.hc_head_* are left out: this layout has no place for them");
+        note(b->all, "mtp.0.hc_head_* are left out: this layout has no place for them");
     return st;
 }
 
@@ -370,8 +388,8 @@ static void tell_unused(const builder *b) {
         if (n++ == 0) first = name;
     }
     if (n)
-        say_note("note: left out, since no part of this model: %zu tensors, the first is %s", n,
-                 first);
+        note(b->all, "left out, since no part of this model: %zu tensors, the first is %s", n,
+             first);
 }
 
 status roster_build(roster *all, const hf_checkpoint *c, const convert_config *cfg,
@@ -399,6 +417,7 @@ status roster_build(roster *all, const hf_checkpoint *c, const convert_config *c
 void roster_free(roster *all) {
     drop_from(all, 0);
     free(all->tensors);
+    buf_free(&all->notes);
     *all = (roster){0};
 }
 
@@ -492,9 +511,8 @@ status roster_choose(roster *all, roster_mode mode, const volatile sig_atomic_t 
         quant_id wanted = t->type;
         st = *stop ? fail(e, E_CANCELLED, "stopped") : choose_type(t, mode, &wanted, e);
         if (st == OK && t->type != wanted) {
-            progress_hide(&bar);
-            say_note("note: %s has values beyond the range of %s: it is written as %s", t->name,
-                     quant_find(wanted)->name, quant_find(t->type)->name);
+            note(all, "%s has values beyond the range of %s: it is written as %s", t->name,
+                 quant_find(wanted)->name, quant_find(t->type)->name);
         }
         progress_to(&bar, i + 1);
     }

@@ -16,6 +16,7 @@
 
 #include "apps/convert/config.h"
 #include "apps/convert/stored.h"
+#include "base/buf.h"
 #include "base/progress.h"
 
 typedef enum roster_mode {
@@ -51,20 +52,24 @@ typedef struct roster {
     uint32_t n;
     uint32_t n_experts; /* what ROSTER_IDS may name */
     bool draft;         /* with the block mtp.0   */
+    buf notes;          /* remarks, each ending in a NUL: see roster_tell */
 } roster;
 
 /* Where the draft block goes: names of its own (mtp.0.*), or the block behind the trunk, in which
  * llama.cpp looks for it; there the trunk's hyper-connection head serves the draft block too. */
 typedef enum roster_layout { ROSTER_DS4, ROSTER_LLAMACPP } roster_layout;
 
-/* Binds everything; types are not chosen yet. Remarks go to stderr: draft blocks beyond the first,
+/* Binds everything; types are not chosen yet. Remarks are kept on draft blocks beyond the first,
  * parts that the layout has no place for, tensors that belong to nothing. */
 status roster_build(roster *all, const hf_checkpoint *c, const convert_config *cfg,
                     roster_layout layout, err *e);
 
-/* Chooses the types, looking at values where it must. A remark on stderr for every tensor that
- * needs another type than the mode's. Once *stop is not 0 it ends with E_CANCELLED. */
+/* Chooses the types, looking at values where it must. A remark is kept on every tensor that needs
+ * another type than the mode's. Once *stop is not 0 it ends with E_CANCELLED. */
 status roster_choose(roster *all, roster_mode mode, const volatile sig_atomic_t *stop, err *e);
+
+/* Puts the remarks on stderr. For the end of a run that succeeded: one that fails says one line. */
+void roster_tell(const roster *all);
 
 void roster_free(roster *all);
 

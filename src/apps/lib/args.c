@@ -113,10 +113,7 @@ static status store_value(const arg *a, const char *v, bool store, err *e) {
         break;
     case ARG_LIST: {
         args_words *l = a->to;
-        if (!store) break;
-        if (l->n == ARGS_WORDS)
-            return fail(e, E_USAGE, "%s: more than %d times", shown(a), ARGS_WORDS);
-        l->at[l->n++] = v;
+        if (store && l->n < ARGS_WORDS) l->at[l->n++] = v; /* walk has counted them */
         break;
     }
     case ARG_CHOICE:
@@ -169,6 +166,7 @@ static status add_word(const args_spec *s, args_words *words, const char *word, 
 static status walk(const args_spec *s, int argc, char **argv, args_words *words, args_wish *wish,
                    bool store, err *e) {
     bool only_words = false;
+    size_t listed = 0; /* values of all lists together: each of them has room for so many */
     words->n = 0;
     *wish = ARGS_RUN;
     for (int i = 1; i < argc; i++) {
@@ -183,10 +181,12 @@ static status walk(const args_spec *s, int argc, char **argv, args_words *words,
             return OK;
         } else {
             const arg *a = find(s->table, word, &value);
-            if (a)
-                st = read_option(s, a, value, argc, argv, &i, store, e);
-            else
+            if (!a)
                 st = fail(e, E_USAGE, "unknown option %s; see %s --help", word, s->program);
+            else if (a->kind == ARG_LIST && ++listed > ARGS_WORDS)
+                st = fail(e, E_USAGE, "%s: more than %d values", shown(a), ARGS_WORDS);
+            else
+                st = read_option(s, a, value, argc, argv, &i, store, e);
         }
         if (st != OK) return st;
     }

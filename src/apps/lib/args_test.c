@@ -20,8 +20,8 @@ static err why;
 static status parse(const char *line) {
     static const char *const types[] = {"f32", "f16", "native", NULL};
     static options o;
-    static char text[400];
-    char *argv[32] = {(char[]){"ds4-thing"}};
+    static char text[1200];
+    char *argv[100] = {(char[]){"ds4-thing"}};
     int argc = 1;
     snprintf(text, sizeof text, "%s", line);
     for (char *p = strtok(text, " "); p; p = strtok(NULL, " ")) argv[argc++] = p;
@@ -94,6 +94,15 @@ TEST(a_refusal_names_the_option_and_stores_nothing) {
         CHECK_SAY(strstr(why.text, lines[i][1]), "%s -> %s", lines[i][0], why.text);
         CHECK_SAY(!got.keep && words.n == 0, "%s", lines[i][0]);
     }
+}
+
+TEST(a_list_has_an_end) {
+    char line[1200] = "--keep";
+    for (int i = 0; i < ARGS_WORDS; i++) strcat(line, " --tensor=x");
+    CHECK(parse(line) == OK && got.list.n == ARGS_WORDS && got.keep);
+    strcat(line, " --tensor=x");
+    CHECK(parse(line) == E_USAGE && got.list.n == 0 && !got.keep);
+    CHECK_SAY(strstr(why.text, "--tensor: more than 64"), "%s", why.text);
 }
 
 TEST(help_is_an_answer_wherever_nothing_wrong_stands_before_it) {
