@@ -281,7 +281,9 @@ static void end_value(dsml_reader *d) {
     }
     json_doc *doc = NULL;
     const char *text = d->value.data ? d->value.data : "";
-    bool as_is = json_parse(&doc, text, d->value.n, VALUE_DEPTH, "value", NULL) == OK;
+    const status st = json_parse(&doc, text, d->value.n, VALUE_DEPTH, "value", NULL);
+    if (st == E_NOMEM) d->failed = true;
+    bool as_is = st == OK;
     if (as_is && d->flag == FLAG_FALSE && json_type(json_root(doc)) != JSON_STRING)
         as_is = declared_type(d->schema) != ONLY_STRING;
     json_free(doc);

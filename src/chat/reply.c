@@ -473,6 +473,7 @@ static void take_spelled(reply *r, char byte) {
 /* After input: what has become certain can be taken. */
 static void settle(reply *r) {
     if (r->text.failed) r->failed = true;
+    if (r->failed) return;
     if (r->place == BLOCK && r->o.stream_calls) dsml_flush(r->reader);
     if (r->place != BLOCK || r->o.stream_calls) show(r);
 }
