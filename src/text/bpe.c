@@ -58,8 +58,8 @@ static void fill_first(bpe *b, const bpe_merge *merges, size_t n) {
         while (byte[i] >= 0) i = (i + 1) % SLOTS;
         byte[i] = (int16_t)k;
     }
-    for (int i = 0; i < 256; i++)
-        for (int k = 0; k < 256; k++) b->first[i][k] = NO_RANK;
+    for (int k = 0; k < 256; k++) b->first[0][k] = NO_RANK;
+    for (int i = 1; i < 256; i++) memcpy(b->first[i], b->first[0], sizeof b->first[0]);
     for (size_t r = 0; r < n; r++) {
         const int32_t id[2] = {merges[r].left, merges[r].right};
         int found[2];
