@@ -58,10 +58,10 @@ TEST(any_repeated_name_is_noticed) {
 /* What a file made to collide would give: the names alone must then tell. */
 TEST(names_of_one_hash_are_told_apart) {
     const gguf_str a = {"a", 1}, b = {"b", 1}, ab = {"ab", 2}, again = {"b", 1};
-    name_entry same[] = {{5, &a}, {5, &b}, {5, &ab}};
+    name_entry same[] = {{5, &a}, {5, &ab}, {5, &b}};
     name_index collided = {same, 3};
     CHECK(names_repeated(&collided) == NULL);
-    same[2].name = &again;
+    same[1].name = &b, same[2].name = &again;
     CHECK(names_repeated(&collided) == &again);
 }
 
