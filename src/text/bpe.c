@@ -20,7 +20,7 @@ struct bpe {
     uint64_t *slot; /* open addressing: left 20 bits | right 20 bits | rank 24 bits */
     size_t mask;
     int32_t *result;          /* by rank */
-    uint32_t first[256][256]; /* the rank of two bytes: half of all questions */
+    uint32_t first[256][256]; /* the rank of two bytes: over a third of all questions */
 };
 
 static size_t slot_of(const bpe *b, uint64_t pair) {
