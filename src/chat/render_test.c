@@ -6,12 +6,22 @@
 #include "chat/replay.h"
 #include "chat/templates.h"
 
+/* JSON in the tests is written with ' for its quotes. */
+static size_t quoted(char out[4096], const char *text) {
+    const size_t n = strlen(text);
+    if (n >= 4096) exit(1);
+    for (size_t i = 0; i <= n; i++) out[i] = text[i] == '\'' ? '"' : text[i];
+    return n;
+}
+
 /* The prompt of a JSON text, or the error behind "! ". */
 static const char *prompt_of(const char *text) {
     static char shown[16384];
+    char request[4096];
     buf b = {0};
     err e = {0};
-    const status st = case_render(&b, text, strlen(text), &e);
+    const size_t n = quoted(request, text);
+    const status st = case_render(&b, request, n, &e);
     if (st == OK) snprintf(shown, sizeof shown, "%s", b.data ? b.data : "");
     else snprintf(shown, sizeof shown, "! %s", e.text);
     buf_free(&b);
@@ -52,114 +62,105 @@ TEST(the_official_conversations_are_rendered_byte_for_byte) { check_file("offici
 TEST(generated_conversations_are_rendered_byte_for_byte) { check_file("encode.json"); }
 TEST(the_0731_contract_is_rendered_byte_for_byte) { check_file("encode_0731.json"); }
 
-#define CHAT_ARGS "\"args\":{\"thinking_mode\":\"chat\"}"
-#define THINK_ARGS "\"args\":{\"thinking_mode\":\"thinking\"}"
+#define CHAT_ARGS "'args':{'thinking_mode':'chat'}"
+#define THINK_ARGS "'args':{'thinking_mode':'thinking'}"
 
 TEST(a_turn_opens_with_think_or_its_end) {
-    SAME("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]," CHAT_ARGS "}",
+    SAME("{'messages':[{'role':'user','content':'hi'}]," CHAT_ARGS "}",
          BOS USER "hi" ASSISTANT NO_THINK);
-    SAME("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]," THINK_ARGS "}",
+    SAME("{'messages':[{'role':'user','content':'hi'}]," THINK_ARGS "}",
          BOS USER "hi" ASSISTANT THINK);
 }
 
 TEST(quick_instructions_follow_the_message_they_are_about) {
-    SAME("{\"messages\":[{\"role\":\"user\",\"content\":\"q\",\"task\":\"action\"}]," THINK_ARGS
-         "}",
+    SAME("{'messages':[{'role':'user','content':'q','task':'action'}]," THINK_ARGS "}",
          BOS USER "q" ASSISTANT THINK "<｜action｜>");
-    SAME("{\"messages\":[{\"role\":\"user\",\"content\":\"q\",\"task\":\"action\"}]," CHAT_ARGS "}",
+    SAME("{'messages':[{'role':'user','content':'q','task':'action'}]," CHAT_ARGS "}",
          BOS USER "q" ASSISTANT NO_THINK "<｜action｜>");
-    SAME("{\"messages\":[{\"role\":\"user\",\"content\":\"q\",\"task\":\"query\"},{\"role\":"
-         "\"assistant\",\"content\":\"a\","
-         "\"reasoning_content\":\"r\"}]," THINK_ARGS "}",
+    SAME("{'messages':[{'role':'user','content':'q','task':'query'},"
+         "{'role':'assistant','content':'a','reasoning_content':'r'}]," THINK_ARGS "}",
          BOS USER "q<｜query｜>a" EOS);
-    SAME("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":"
-         "\"a\",\"task\":\"title\"},"
-         "{\"role\":\"assistant\",\"content\":\"T\"}]," CHAT_ARGS "}",
+    SAME("{'messages':[{'role':'user','content':'q'},"
+         "{'role':'assistant','content':'a','task':'title'},"
+         "{'role':'assistant','content':'T'}]," CHAT_ARGS "}",
          BOS USER "q" ASSISTANT NO_THINK "a" EOS "<｜title｜>T" EOS);
     /* A text does not join a turn that has a task, a result does. */
-    SAME("{\"messages\":[{\"role\":\"user\",\"content\":\"q\",\"task\":\"domain\"},{\"role\":"
-         "\"user\",\"content\":\"x\"}]," CHAT_ARGS "}",
+    SAME("{'messages':[{'role':'user','content':'q','task':'domain'},"
+         "{'role':'user','content':'x'}]," CHAT_ARGS "}",
          BOS USER "q" USER "x" ASSISTANT NO_THINK);
-    SAME("{\"messages\":[{\"role\":\"user\",\"content\":\"q\",\"task\":\"domain\"},{\"role\":"
-         "\"tool\",\"content\":\"x\"}]," CHAT_ARGS "}",
+    SAME("{'messages':[{'role':'user','content':'q','task':'domain'},"
+         "{'role':'tool','content':'x'}]," CHAT_ARGS "}",
          BOS USER "q\n\n<tool_result>x</tool_result><｜domain｜>");
-    REFUSED("{\"messages\":[{\"role\":\"user\",\"content\":\"q\",\"task\":\"sing\"}]," CHAT_ARGS
-            "}",
+    REFUSED("{'messages':[{'role':'user','content':'q','task':'sing'}]," CHAT_ARGS "}",
             "messages[0].task: ");
 }
 
 TEST(context_is_not_repeated_but_counts) {
-    SAME("{\"context\":[{\"role\":\"user\",\"content\":\"a\"}],\"messages\":[{\"role\":"
-         "\"assistant\",\"content\":\"b\",\"reasoning_content\":\"r\"},"
-         "{\"role\":\"user\",\"content\":\"c\"}]," THINK_ARGS "}",
+    SAME("{'context':[{'role':'user','content':'a'}],"
+         "'messages':[{'role':'assistant','content':'b','reasoning_content':'r'},"
+         "{'role':'user','content':'c'}]," THINK_ARGS "}",
          "b" EOS USER "c" ASSISTANT THINK);
-    SAME("{\"context\":[{\"role\":\"user\",\"content\":\"a\"}],\"messages\":[{\"role\":"
-         "\"assistant\",\"content\":\"b\",\"reasoning_content\":\"r\"}]," THINK_ARGS "}",
+    SAME("{'context':[{'role':'user','content':'a'}],"
+         "'messages':[{'role':'assistant','content':'b','reasoning_content':'r'}]," THINK_ARGS "}",
          "r" NO_THINK "b" EOS);
 }
 
 TEST(results_follow_the_order_of_their_calls) {
-    SAME("{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":["
-         "{\"id\":\"1\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"id\":\"2\","
-         "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},"
-         "{\"role\":\"tool\",\"tool_call_id\":\"2\",\"content\":\"two\"},{\"role\":\"user\","
-         "\"content\":\"text\"},"
-         "{\"role\":\"tool\",\"tool_call_id\":\"1\",\"content\":\"one\"},{\"role\":\"tool\",\"tool_"
-         "call_id\":\"?\",\"content\":\"three\"}]," CHAT_ARGS "}",
-         BOS "\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke "
-             "name=\"f\">\n\n</｜DSML｜invoke>\n<｜DSML｜invoke "
-             "name=\"f\">\n\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>" EOS USER
-             "<tool_result>one</tool_result>\n\ntext\n\n<tool_result>three</"
-             "tool_result>\n\n<tool_result>two</tool_result>" ASSISTANT NO_THINK);
+    SAME("{'messages':[{'role':'assistant','tool_calls':[{'id':'1','function':{'name':'f',"
+         "'arguments':'{}'}},{'id':'2','function':{'name':'f','arguments':'{}'}}]},"
+         "{'role':'tool','tool_call_id':'2','content':'two'},{'role':'user','content':'text'},"
+         "{'role':'tool','tool_call_id':'1','content':'one'},"
+         "{'role':'tool','tool_call_id':'?','content':'three'}]," CHAT_ARGS "}",
+         BOS "\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n\n</｜DSML｜invoke>\n"
+             "<｜DSML｜invoke name=\"f\">\n\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>" EOS USER
+             "<tool_result>one</tool_result>\n\ntext\n\n<tool_result>three</tool_result>\n\n"
+             "<tool_result>two</tool_result>" ASSISTANT NO_THINK);
 }
 
 TEST(the_official_encoders_refusals_are_errors) {
-    REFUSED("{\"messages\":[{\"role\":\"developer\",\"content\":\"\"}]," CHAT_ARGS "}",
+    REFUSED("{'messages':[{'role':'developer','content':''}]," CHAT_ARGS "}",
             "messages[0].content: ");
-    REFUSED("{\"messages\":[{\"role\":\"user\",\"content\":\"\"},{\"role\":\"bard\",\"content\":"
-            "\"x\"}]," CHAT_ARGS "}",
+    REFUSED("{'messages':[{'role':'user','content':''},{'role':'bard'}]," CHAT_ARGS "}",
             "messages[1].role: ");
-    REFUSED("{\"messages\":[{\"role\":\"direct_search_results\",\"content\":\"x\"}]," CHAT_ARGS "}",
+    REFUSED("{'messages':[{'role':'direct_search_results','content':'x'}]," CHAT_ARGS "}",
             "messages[0].role: ");
-    REFUSED("{\"messages\":[],\"args\":{\"reasoning_effort\":\"low\"}}", "reasoning_effort: ");
-    REFUSED("{\"messages\":[],\"args\":{\"reasoning_effort\":\"huge\"}}",
+    REFUSED("{'messages':[],'args':{'reasoning_effort':'low'}}", "reasoning_effort: ");
+    REFUSED("{'messages':[],'args':{'reasoning_effort':'huge'}}",
             "args.reasoning_effort: ");
-    REFUSED("{\"messages\":[],\"args\":{\"thinking_mode\":\"deep\"}}", "args.thinking_mode: ");
-    SAME("{\"messages\":[]," CHAT_ARGS "}", BOS);
+    REFUSED("{'messages':[],'args':{'thinking_mode':'deep'}}", "args.thinking_mode: ");
+    SAME("{'messages':[]," CHAT_ARGS "}", BOS);
 }
 
 /* ---- servers ---- */
 
 TEST(a_request_ends_in_an_open_turn) {
-    SAME("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}", BOS USER "hi" ASSISTANT THINK);
-    SAME("{\"messages\":[{\"role\":\"system\",\"content\":\"s\"}]}", BOS "s" ASSISTANT THINK);
-    SAME("{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":"
-         "\"b\"}],\"reasoning_effort\":\"none\"}",
+    SAME("{'messages':[{'role':'user','content':'hi'}]}", BOS USER "hi" ASSISTANT THINK);
+    SAME("{'messages':[{'role':'system','content':'s'}]}", BOS "s" ASSISTANT THINK);
+    SAME("{'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}],"
+         "'reasoning_effort':'none'}",
          BOS USER "a" ASSISTANT NO_THINK "b" EOS ASSISTANT NO_THINK);
 }
 
 TEST(system_messages_of_a_request_lead_or_stand_in_user_turns) {
-    SAME("{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"developer\","
-         "\"content\":\"d\"},{\"role\":\"user\",\"content\":\"u\"},"
-         "{\"role\":\"system\",\"content\":\"late\"},{\"role\":\"assistant\",\"content\":\"a\"},{"
-         "\"role\":\"system\",\"content\":\"later\"}]}",
+    SAME("{'messages':[{'role':'system','content':'s'},{'role':'developer','content':'d'},"
+         "{'role':'user','content':'u'},{'role':'system','content':'late'},"
+         "{'role':'assistant','content':'a'},{'role':'system','content':'later'}]}",
          BOS "s\n\nd" USER "u\n\nlate" ASSISTANT NO_THINK "a" EOS USER "later" ASSISTANT THINK);
 }
 
 TEST(parts_of_a_request_render_like_their_text) {
-    SAME("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\",\"cache_"
-         "control\":{}},{\"type\":\"text\",\"text\":\"b\"}]},"
-         "{\"role\":\"assistant\",\"content\":[{\"type\":\"refusal\",\"refusal\":\"no\"}]},{"
-         "\"role\":\"user\",\"content\":null}],\"think\":false}",
+    SAME("{'messages':[{'role':'user','content':[{'type':'text','text':'a','cache_control':{}},"
+         "{'type':'text','text':'b'}]},{'role':'assistant','content':[{'type':'refusal',"
+         "'refusal':'no'}]},{'role':'user','content':null}],'think':false}",
          BOS USER "ab" ASSISTANT NO_THINK "no" EOS USER ASSISTANT NO_THINK);
 }
 
 TEST(tools_of_a_request_stand_in_the_leading_system_message) {
     static const char tool[] =
-        "\"tools\":[{\"type\":\"web_search\"},{\"type\":\"function\",\"function\":{\"name\":\"f\","
-        "\"parameters\":{\"type\":\"object\"}}}]";
+        "'tools':[{'type':'web_search'},{'type':'function','function':{'name':'f',"
+        "'parameters':{'type':'object'}}}]";
     char request[400], *want = malloc(8192);
-    snprintf(request, sizeof request, "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"}],%s}",
+    snprintf(request, sizeof request, "{'messages':[{'role':'user','content':'u'}],%s}",
              tool);
     snprintf(want, 8192,
              BOS "\n\n%s{\"name\": \"f\", \"parameters\": {\"type\": \"object\"}}%s" USER
@@ -167,14 +168,13 @@ TEST(tools_of_a_request_stand_in_the_leading_system_message) {
              template_tools_head, template_tools_tail);
     SAME(request, want);
     snprintf(request, sizeof request,
-             "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\","
-             "\"content\":\"u\"}],%s,"
-             "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"schema\":{\"type\":"
-             "\"object\"}}}}",
+             "{'messages':[{'role':'system','content':'s'},{'role':'user','content':'u'}],"
+             "%s,'response_format':{'type':'json_schema',"
+             "'json_schema':{'schema':{'type':'object'}}}}",
              tool);
     snprintf(want, 8192,
-             BOS "s\n\n%s{\"name\": \"f\", \"parameters\": {\"type\": "
-                 "\"object\"}}%s\n\n%s{\"type\": \"object\"}" USER "u" ASSISTANT THINK,
+             BOS "s\n\n%s{\"name\": \"f\", \"parameters\": {\"type\": \"object\"}}%s\n\n"
+                 "%s{\"type\": \"object\"}" USER "u" ASSISTANT THINK,
              template_tools_head, template_tools_tail, template_format_head);
     SAME(request, want);
     free(want);
@@ -184,71 +184,71 @@ TEST(thinking_is_switched_by_the_first_word_found) {
     static const struct {
         const char *words;
         bool on;
-    } cases[] = {{"\"thinking\":{\"type\":\"disabled\"},\"reasoning_effort\":\"high\"", false},
-                 {"\"thinking\":{\"type\":\"adaptive\"},\"reasoning_effort\":\"none\"", true},
-                 {"\"reasoning_effort\":\"none\",\"think\":true", false},
-                 {"\"reasoning_effort\":\"low\",\"think\":false", true},
-                 {"\"chat_template_kwargs\":{\"enable_thinking\":false},\"think\":true", false},
-                 {"\"chat_template_kwargs\":{\"thinking\":true}", true},
-                 {"\"think\":false", false},
-                 {"\"think\":null,\"thinking\":null,\"reasoning_effort\":null", true}};
+    } cases[] = {{"'thinking':{'type':'disabled'},'reasoning_effort':'high'", false},
+                 {"'thinking':{'type':'adaptive'},'reasoning_effort':'none'", true},
+                 {"'reasoning_effort':'none','think':true", false},
+                 {"'reasoning_effort':'low','think':false", true},
+                 {"'chat_template_kwargs':{'enable_thinking':false},'think':true", false},
+                 {"'chat_template_kwargs':{'thinking':true}", true},
+                 {"'think':false", false},
+                 {"'think':null,'thinking':null,'reasoning_effort':null", true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char request[300];
         snprintf(request, sizeof request,
-                 "{\"messages\":[{\"role\":\"user\",\"content\":\"\"}],%s}", cases[i].words);
+                 "{'messages':[{'role':'user','content':''}],%s}", cases[i].words);
         SAME(request, cases[i].on ? BOS USER ASSISTANT THINK : BOS USER ASSISTANT NO_THINK);
     }
 }
 
 TEST(wrong_fields_of_a_request_are_named) {
-#define MESSAGE(m) "{\"messages\":[" m "]}"
-#define WITH(more) "{\"messages\":[{\"role\":\"user\",\"content\":\"\"}]," more "}"
+#define MESSAGE(m) "{'messages':[" m "]}"
+#define WITH(more) "{'messages':[{'role':'user','content':''}]," more "}"
     static const char *const wrong[][2] = {
         {"[]", "request: "},
         {"{}", "messages: "},
-        {"{\"messages\":[]}", "messages: "},
-        {"{\"messages\":{}}", "messages: "},
+        {"{'messages':[]}", "messages: "},
+        {"{'messages':{}}", "messages: "},
         {MESSAGE("1"), "messages[0]: "},
         {MESSAGE("{}"), "messages[0].role: "},
-        {MESSAGE("{\"role\":1}"), "messages[0].role: "},
-        {MESSAGE("{\"role\":\"latest_reminder\",\"content\":\"\"}"), "messages[0].role: "},
-        {MESSAGE("{\"role\":\"user\",\"content\":5}"), "messages[0].content: "},
-        {MESSAGE("{\"role\":\"user\",\"content\":[5]}"), "messages[0].content[0]: "},
-        {MESSAGE("{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}"),
+        {MESSAGE("{'role':1}"), "messages[0].role: "},
+        {MESSAGE("{'role':'latest_reminder','content':''}"), "messages[0].role: "},
+        {MESSAGE("{'role':'user','content':5}"), "messages[0].content: "},
+        {MESSAGE("{'role':'user','content':[5]}"), "messages[0].content[0]: "},
+        {MESSAGE("{'role':'user','content':[{'type':'text'}]}"),
          "messages[0].content[0].text: "},
-        {MESSAGE("{\"role\":\"user\",\"content\":[{\"type\":\"image_url\"}]}"),
+        {MESSAGE("{'role':'user','content':[{'type':'image_url'}]}"),
          "messages[0].content[0].type: "},
-        {MESSAGE("{\"role\":\"assistant\",\"reasoning_content\":[]}"),
+        {MESSAGE("{'role':'assistant','reasoning_content':[]}"),
          "messages[0].reasoning_content: "},
-        {MESSAGE("{\"role\":\"assistant\",\"tool_calls\":{}}"), "messages[0].tool_calls: "},
-        {MESSAGE("{\"role\":\"assistant\",\"tool_calls\":[{}]}"),
+        {MESSAGE("{'role':'assistant','tool_calls':{}}"), "messages[0].tool_calls: "},
+        {MESSAGE("{'role':'assistant','tool_calls':[{}]}"),
          "messages[0].tool_calls[0].function: "},
-        {MESSAGE("{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{}}]}"),
+        {MESSAGE("{'role':'assistant','tool_calls':[{'function':{}}]}"),
          "messages[0].tool_calls[0].function.name: "},
-        {MESSAGE("{\"role\":\"assistant\",\"tool_calls\":[{\"type\":\"custom\"}]}"),
+        {MESSAGE("{'role':'assistant','tool_calls':[{'type':'custom'}]}"),
          "messages[0].tool_calls[0].type: "},
-        {MESSAGE("{\"role\":\"tool\",\"content\":\"\"}"), "messages[0].tool_call_id: "},
-        {MESSAGE("{\"role\":\"tool\",\"tool_call_id\":\"x\",\"content\":\"\"}"),
+        {MESSAGE("{'role':'tool','content':''}"), "messages[0].tool_call_id: "},
+        {MESSAGE("{'role':'tool','tool_call_id':'x','content':''}"),
          "messages[0].tool_call_id: "},
-        {WITH("\"tools\":{}"), "tools: "},
-        {WITH("\"tools\":[1]"), "tools[0]: "},
-        {WITH("\"tools\":[{\"type\":\"function\"}]"), "tools[0].function: "},
-        {WITH("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a b\"}}]"),
+        {WITH("'tools':{}"), "tools: "},
+        {WITH("'tools':[1]"), "tools[0]: "},
+        {WITH("'tools':[{'type':'function'}]"), "tools[0].function: "},
+        {WITH("'tools':[{'type':'function','function':{'name':'a b'}}]"),
          "tools[0].function.name: "},
         {WITH(
-             "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\",\"parameters\":[]}}]"),
+             "'tools':[{'type':'function','function':{'name':'a','parameters':[]}}]"),
          "tools[0].function.parameters: "},
-        {WITH("\"tool_choice\":\"required\""), "tool_choice: "},
-        {WITH("\"tool_choice\":\"maybe\""), "tool_choice: "},
-        {WITH("\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}"),
+        {WITH("'tool_choice':'required'"), "tool_choice: "},
+        {WITH("'tool_choice':'maybe'"), "tool_choice: "},
+        {WITH("'tool_choice':{'type':'function','function':{'name':'f'}}"),
          "tool_choice: "},
-        {WITH("\"parallel_tool_calls\":1"), "parallel_tool_calls: "},
-        {WITH("\"response_format\":\"text\""), "response_format: "},
-        {WITH("\"response_format\":{\"type\":\"json_schema\"}"), "response_format: "},
-        {WITH("\"think\":1"), "think: "},
-        {WITH("\"reasoning_effort\":\"very\""), "reasoning_effort: "},
-        {WITH("\"thinking\":{\"type\":\"x\"}"), "thinking: "},
-        {WITH("\"chat_template_kwargs\":{\"thinking\":1}"), "chat_template_kwargs: "}};
+        {WITH("'parallel_tool_calls':1"), "parallel_tool_calls: "},
+        {WITH("'response_format':'text'"), "response_format: "},
+        {WITH("'response_format':{'type':'json_schema'}"), "response_format: "},
+        {WITH("'think':1"), "think: "},
+        {WITH("'reasoning_effort':'very'"), "reasoning_effort: "},
+        {WITH("'thinking':{'type':'x'}"), "thinking: "},
+        {WITH("'chat_template_kwargs':{'thinking':1}"), "chat_template_kwargs: "}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const char *got = prompt_of(wrong[i][0]);
         CHECK_SAY(got[0] == '!' && !strncmp(got + 2, wrong[i][1], strlen(wrong[i][1])), "%s -> %s",
@@ -257,29 +257,30 @@ TEST(wrong_fields_of_a_request_are_named) {
 }
 
 TEST(a_result_needs_a_call_in_front_of_it) {
-    static const char call[] = "{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"x\",\"function\":"
-                               "{\"name\":\"f\",\"arguments\":\"{}\"}}]}";
-    static const char result[] = "{\"role\":\"tool\",\"tool_call_id\":\"x\",\"content\":\"r\"}";
+    static const char call[] = "{'role':'assistant','tool_calls':[{'id':'x',"
+                               "'function':{'name':'f','arguments':'{}'}}]}";
+    static const char result[] = "{'role':'tool','tool_call_id':'x','content':'r'}";
     char request[400];
-    snprintf(request, sizeof request, "{\"messages\":[%s,%s]}", call, result);
+    snprintf(request, sizeof request, "{'messages':[%s,%s]}", call, result);
     CHECK(strstr(prompt_of(request), "<tool_result>r</tool_result>"));
-    snprintf(request, sizeof request, "{\"messages\":[%s,%s]}", result, call);
+    snprintf(request, sizeof request, "{'messages':[%s,%s]}", result, call);
     REFUSED(request, "messages[0].tool_call_id: ");
-    SAME("{\"messages\":[{\"role\":\"function\",\"name\":\"f\",\"content\":\"r\"}]}",
+    SAME("{'messages':[{'role':'function','name':'f','content':'r'}]}",
          BOS USER "<tool_result>r</tool_result>" ASSISTANT THINK);
 }
 
 TEST(choices_restrict_the_tools) {
-    static const char request[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"\"}],\"parallel_"
-                                  "tool_calls\":false,\"tools\":["
-                                  "{\"type\":\"function\",\"function\":{\"name\":\"a\","
-                                  "\"parameters\":{\"properties\":{\"x\":{\"type\":\"string\"}}}}},"
-                                  "{\"type\":\"function\",\"function\":{\"name\":\"b\"}}],\"tool_"
-                                  "choice\":{\"type\":\"function\",\"function\":{\"name\":\"b\"}}}";
+    static const char request[] = "{'messages':[{'role':'user','content':''}],"
+                                  "'parallel_tool_calls':false,'tools':[{'type':'function',"
+                                  "'function':{'name':'a',"
+                                  "'parameters':{'properties':{'x':{'type':'string'}}}}},"
+                                  "{'type':'function','function':{'name':'b'}}],"
+                                  "'tool_choice':{'type':'function','function':{'name':'b'}}}";
     json_doc *d = NULL;
     chat *c = NULL;
     bool one = false;
-    REQUIRE(json_parse(&d, request, sizeof request - 1, 0, "r", NULL) == OK);
+    char text[4096];
+    REQUIRE(json_parse(&d, text, quoted(text, request), 0, "r", NULL) == OK);
     REQUIRE(chat_from_request(&c, json_root(d), NULL, NULL) == OK);
     json_free(d);
     CHECK(chat_tools(c) == 2 && !chat_tool_allowed(c, 0) && chat_tool_allowed(c, 1));

@@ -6,17 +6,17 @@
 #include "chat/reply.h"
 #include "chat/templates.h"
 
+#define PARAMETER_T(t) "<｜DSML｜parameter name=\"t\" string=\"true\">" t "</｜DSML｜parameter>"
+
 /* A call spelled as we would not: blanks, an order of attributes, 2.0. */
-#define BLOCK                                                                                       \
-    "\n<｜DSML｜tool_calls>  <｜DSML｜invoke name=\"f\"><｜DSML｜parameter string=\"false\" " \
-    "name=\"x\">2.0</｜DSML｜parameter>"                                                          \
-    "<｜DSML｜parameter name=\"t\" "                                                              \
-    "string=\"true\"><｜User｜></｜DSML｜parameter></｜DSML｜invoke></｜DSML｜tool_calls>"
-#define CANONICAL                                                                                  \
-    "\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"x\" "  \
-    "string=\"false\">2</｜DSML｜parameter>\n"                                                   \
-    "<｜DSML｜parameter name=\"t\" "                                                             \
-    "string=\"true\"><｜User｜></｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>"
+#define BLOCK                                                                                \
+    "\n<｜DSML｜tool_calls>  <｜DSML｜invoke name=\"f\">"                                    \
+    "<｜DSML｜parameter string=\"false\" name=\"x\">2.0</｜DSML｜parameter>" PARAMETER_T("<｜User｜>") \
+    "</｜DSML｜invoke></｜DSML｜tool_calls>"
+#define CANONICAL(t)                                                                         \
+    "\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"                              \
+    "<｜DSML｜parameter name=\"x\" string=\"false\">2</｜DSML｜parameter>\n"                \
+    PARAMETER_T(t) "\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>"
 
 /* The answer to a turn as the engine would feed it: what is marked with DSML is a token, <｜User｜>
  * is spelled. */
@@ -108,21 +108,15 @@ TEST(a_call_comes_back_as_it_was_written_while_it_means_the_same) {
                  HEAD "</think>Let me see." BLOCK TAIL, 0);
     /* Another value, another name, another id: what the client says counts. */
     check_prompt(store, id, "f", "{\"x\":2,\"t\":\"<｜User｜>!\"}", "", "",
-                 HEAD "</think>"
-                      "\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter "
-                      "name=\"x\" string=\"false\">2</｜DSML｜parameter>\n"
-                      "<｜DSML｜parameter name=\"t\" "
-                      "string=\"true\"><｜User｜>!</｜DSML｜parameter>\n</｜DSML｜invoke>\n</"
-                      "｜DSML｜tool_calls>" TAIL,
-                 0);
+                 HEAD "</think>" CANONICAL("<｜User｜>!") TAIL, 0);
     check_prompt(store, id, "g", "{}", "", "",
-                 HEAD "</think>\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke "
-                      "name=\"g\">\n\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>" TAIL,
+                 HEAD "</think>\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"g\">\n\n"
+                      "</｜DSML｜invoke>\n</｜DSML｜tool_calls>" TAIL,
                  0);
     check_prompt(store, "call_other", "f", "{\"x\":2,\"t\":\"<｜User｜>\"}", "", "",
-                 HEAD "</think>" CANONICAL TAIL, 0);
+                 HEAD "</think>" CANONICAL("<｜User｜>") TAIL, 0);
     check_prompt(NULL, id, "f", "{\"x\":2,\"t\":\"<｜User｜>\"}", "", "",
-                 HEAD "</think>" CANONICAL TAIL, 0);
+                 HEAD "</think>" CANONICAL("<｜User｜>") TAIL, 0);
     reply_message_free(&m);
     replay_free(store);
 }

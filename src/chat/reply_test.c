@@ -244,27 +244,25 @@ TEST(a_block_may_stand_anywhere_in_the_text) {
 
 TEST(white_space_between_tags_is_free) {
     BECOMES("<｜DSML｜tool_calls><｜DSML｜invoke name=\"f\"><｜DSML｜parameter name=\"a\" "
-            "string=\"true\">x</｜DSML｜parameter>"
-            "</｜DSML｜invoke></｜DSML｜tool_calls>",
+            "string=\"true\">x</｜DSML｜parameter></｜DSML｜invoke></｜DSML｜tool_calls>",
             "C(f)A({\"a\": \"x\"}).$tool_calls");
-    BECOMES("<｜DSML｜tool_calls  >\n\n  <｜DSML｜invoke   name=\"f\"  "
-            ">\r\n\t<｜DSML｜parameter\nname=\"a\"\tstring=\"true\" >x</｜DSML｜parameter >\n"
-            " </｜DSML｜invoke\n>\n\n</｜DSML｜tool_calls >",
+    BECOMES("<｜DSML｜tool_calls  >\n\n  <｜DSML｜invoke   name=\"f\"  >\r\n\t<｜DSML｜parameter\n"
+            "name=\"a\"\tstring=\"true\" >x</｜DSML｜parameter >\n </｜DSML｜invoke\n>\n\n"
+            "</｜DSML｜tool_calls >",
             "C(f)A({\"a\": \"x\"}).$tool_calls");
 }
 
 TEST(attributes_come_in_any_order_and_the_flag_may_be_missing) {
-    BECOMES(OPEN CALL("f", "<｜DSML｜parameter string=\"false\" name=\"a\">1</｜DSML｜parameter>")
-                CLOSE,
+    BECOMES(OPEN CALL("f", "<｜DSML｜parameter string=\"false\" name=\"a\">"
+                           "1</｜DSML｜parameter>") CLOSE,
             "C(f)A({\"a\": 1}).$tool_calls");
     BECOMES(OPEN CALL("f", "<｜DSML｜parameter name=\"a\">1</｜DSML｜parameter>") CLOSE,
             "C(f)A({\"a\": \"1\"}).$tool_calls");
-    BECOMES(OPEN CALL("f", "<｜DSML｜parameter name=\"a\" string=\"maybe\">1</｜DSML｜parameter>")
-                CLOSE,
+    BECOMES(OPEN CALL("f", "<｜DSML｜parameter name=\"a\" string=\"maybe\">"
+                           "1</｜DSML｜parameter>") CLOSE,
             "C(f)A({\"a\": \"1\"}).$tool_calls");
-    BECOMES(OPEN CALL("f",
-                      "<｜DSML｜parameter name='a' type=\"x\" string='false'>1</｜DSML｜parameter>")
-                CLOSE,
+    BECOMES(OPEN CALL("f", "<｜DSML｜parameter name='a' type=\"x\" string='false'>"
+                           "1</｜DSML｜parameter>") CLOSE,
             "C(f)A({\"a\": 1}).$tool_calls");
     BECOMES(OPEN CALL("f\" x", STRING("a\"b", "1") STRING("c>d", "2")) CLOSE,
             "C(f\" x)A({\"a\\\"b\": \"1\", \"c>d\": \"2\"}).$tool_calls");
@@ -272,8 +270,9 @@ TEST(attributes_come_in_any_order_and_the_flag_may_be_missing) {
 }
 
 TEST(markers_may_lose_a_bar_or_be_missing) {
-    BECOMES("<DSML｜tool_calls>\n<DSML｜invoke name=\"f\">\n<DSML｜parameter name=\"a\" "
-            "string=\"true\">x</DSML｜parameter>\n</DSML｜invoke>\n</DSML｜tool_calls>",
+    BECOMES("<DSML｜tool_calls>\n<DSML｜invoke name=\"f\">\n"
+            "<DSML｜parameter name=\"a\" string=\"true\">x</DSML｜parameter>\n</DSML｜invoke>\n"
+            "</DSML｜tool_calls>",
             "C(f)A({\"a\": \"x\"}).$tool_calls");
     BECOMES("<tool_calls><invoke name=\"f\"><parameter name=\"a\">x</parameter><parameter "
             "name=\"b\" string=\"false\">[1]</parameter></invoke></tool_calls>",
@@ -281,23 +280,18 @@ TEST(markers_may_lose_a_bar_or_be_missing) {
     /* Text may speak of weaker tags. */
     BECOMES(OPEN CALL("f", STRING("a", "</parameter></invoke>")) CLOSE,
             "C(f)A({\"a\": \"</parameter></invoke>\"}).$tool_calls");
-    BECOMES(
-        OPEN CALL(
-            "f",
-            "<｜DSML｜parameter name=\"a\"><parameter name=\"x\">1</parameter></｜DSML｜parameter>")
-            CLOSE,
-        "C(f)A({\"a\": \"<parameter name=\\\"x\\\">1</parameter>\"}).$tool_calls");
+    BECOMES(OPEN CALL("f", "<｜DSML｜parameter name=\"a\"><parameter name=\"x\">1</parameter>"
+                           "</｜DSML｜parameter>") CLOSE,
+            "C(f)A({\"a\": \"<parameter name=\\\"x\\\">1</parameter>\"}).$tool_calls");
 }
 
 TEST(values_are_json_or_strings) {
-    BECOMES(OPEN CALL("f", JSON("a", "1.50") JSON("b", " [1,\n2] ") JSON("c", "nul") JSON("d", "")
-                               JSON("e", "\"s\"")) CLOSE,
-            "C(f)A({\"a\": 1.50, \"b\":  [1,\n2] , \"c\": \"nul\", \"d\": \"\", \"e\": "
-            "\"s\"}).$tool_calls");
-    BECOMES(OPEN CALL("f", JSON("a", "NaN") JSON("b", "01") JSON("c", "{\"x\":}") JSON("d", "1 2"))
-                CLOSE,
-            "C(f)A({\"a\": \"NaN\", \"b\": \"01\", \"c\": \"{\\\"x\\\":}\", \"d\": \"1 "
-            "2\"}).$tool_calls");
+    BECOMES(OPEN CALL("f", JSON("a", "1.50") JSON("b", " [1,\n2] ") JSON("c", "\"s\"")) CLOSE,
+            "C(f)A({\"a\": 1.50, \"b\":  [1,\n2] , \"c\": \"s\"}).$tool_calls");
+    BECOMES(OPEN CALL("f", JSON("a", "nul") JSON("b", "") JSON("c", "NaN")) CLOSE,
+            "C(f)A({\"a\": \"nul\", \"b\": \"\", \"c\": \"NaN\"}).$tool_calls");
+    BECOMES(OPEN CALL("f", JSON("a", "01") JSON("b", "{\"x\":}") JSON("c", "1 2")) CLOSE,
+            "C(f)A({\"a\": \"01\", \"b\": \"{\\\"x\\\":}\", \"c\": \"1 2\"}).$tool_calls");
     BECOMES(OPEN CALL("f", STRING("a", " \n\"q\" \\ <b> & é\t")) CLOSE,
             "C(f)A({\"a\": \" \\n\\\"q\\\" \\\\ <b> & é\\t\"}).$tool_calls");
     BECOMES(OPEN CALL("f", STRING("a", "1") STRING("a", "2")) CLOSE,
@@ -307,23 +301,19 @@ TEST(values_are_json_or_strings) {
 }
 
 TEST(the_closing_tag_can_be_written_in_a_value) {
-    BECOMES(
-        OPEN CALL(
-            "f",
-            STRING(
-                "a",
-                "x&lt;/｜DSML｜parameter>y &lt;b> &lt;/ &&lt;/｜DSML｜parameter>&lt;/｜DSML｜para"))
-            CLOSE,
-        "C(f)A({\"a\": \"x</｜DSML｜parameter>y &lt;b> &lt;/ "
-        "&</｜DSML｜parameter>&lt;/｜DSML｜para\"}).$tool_calls");
+    BECOMES(OPEN CALL("f", STRING("a", "x&lt;/｜DSML｜parameter>y &lt;b> &lt;/ "
+                                       "&&lt;/｜DSML｜parameter>&lt;/｜DSML｜para")) CLOSE,
+            "C(f)A({\"a\": \"x</｜DSML｜parameter>y &lt;b> &lt;/ &</｜DSML｜parameter>"
+            "&lt;/｜DSML｜para\"}).$tool_calls");
 }
 
 TEST(parameters_in_a_parameter_are_an_object) {
-    BECOMES(OPEN CALL("f", "<｜DSML｜parameter name=\"o\" string=\"false\">\n" STRING("a", "x")
-                               JSON("b", "2") "</｜DSML｜parameter>\n" STRING("c", "y")) CLOSE,
+    BECOMES(OPEN CALL("f", "<｜DSML｜parameter name=\"o\" string=\"false\">\n"
+                           STRING("a", "x") JSON("b", "2")
+                           "</｜DSML｜parameter>\n" STRING("c", "y")) CLOSE,
             "C(f)A({\"o\": {\"a\": \"x\", \"b\": 2}, \"c\": \"y\"}).$tool_calls");
-    BECOMES(OPEN CALL("f", "<｜DSML｜parameter name=\"o\"><｜DSML｜parameter name=\"p\">" JSON(
-                               "q", "[]") "</｜DSML｜parameter></｜DSML｜parameter>") CLOSE,
+    BECOMES(OPEN CALL("f", "<｜DSML｜parameter name=\"o\"><｜DSML｜parameter name=\"p\">"
+                           JSON("q", "[]") "</｜DSML｜parameter></｜DSML｜parameter>") CLOSE,
             "C(f)A({\"o\": {\"p\": {\"q\": []}}}).$tool_calls");
     BECOMES(OPEN CALL("f", "<｜DSML｜parameter name=\"o\"> \n<｜DSML｜x</｜DSML｜parameter>") CLOSE,
             "C(f)A({\"o\": \" \\n<｜DSML｜x\"}).$tool_calls");
@@ -334,10 +324,11 @@ TEST(parameters_in_a_parameter_are_an_object) {
 TEST(an_empty_block_is_no_call) { BECOMES("a\n\n" OPEN CLOSE EOS, "T(a)$stop"); }
 
 TEST(schemas_decide_where_the_flag_does_not) {
-    static const char tool[] = "{\"name\":\"f\",\"parameters\":{\"type\":\"object\",\"properties\":"
-                               "{\"s\":{\"type\":\"string\"},\"n\":{\"type\":\"integer\"},"
-                               "\"u\":{\"type\":[\"string\",\"null\"]},\"o\":{\"type\":\"object\","
-                               "\"properties\":{\"i\":{\"type\":[\"integer\",\"null\"]}}}}}}";
+    static const char tool[] =
+        "{\"name\": \"f\", \"parameters\": {\"type\": \"object\", \"properties\": {"
+        "\"s\": {\"type\": \"string\"}, \"n\": {\"type\": \"integer\"}, "
+        "\"u\": {\"type\": [\"string\", \"null\"]}, \"o\": {\"type\": \"object\", "
+        "\"properties\": {\"i\": {\"type\": [\"integer\", \"null\"]}}}}}}";
     json_doc *d = NULL;
     chat *c = NULL;
     REQUIRE(json_parse(&d, tool, sizeof tool - 1, 0, "tool", NULL) == OK &&
@@ -345,16 +336,14 @@ TEST(schemas_decide_where_the_flag_does_not) {
     CHECK(chat_add_tool(c, json_root(d), NULL) == OK);
     json_free(d);
     const reply_options o = {.chat = c};
-    static const char text[] = OPEN CALL(
-        "f",
-        JSON("s", "12") JSON("s", "\"x\"") JSON("u", "12") JSON(
-            "z", "12") "<｜DSML｜parameter name=\"n\">5</｜DSML｜parameter>"
-                       "<｜DSML｜parameter name=\"n\">five</｜DSML｜parameter><｜DSML｜parameter "
-                       "name=\"u\">5</｜DSML｜parameter>"
-                       "<｜DSML｜parameter name=\"o\"><｜DSML｜parameter name=\"i\"> "
-                       "6</｜DSML｜parameter></｜DSML｜parameter>") CLOSE;
-    static const char want[] = "C(f)A({\"s\": \"12\", \"s\": \"x\", \"u\": 12, \"z\": 12, \"n\": "
-                               "5, \"n\": \"five\", \"u\": \"5\", \"o\": {\"i\":  6}}).$tool_calls";
+#define BARE(name, value) "<｜DSML｜parameter name=\"" name "\">" value "</｜DSML｜parameter>"
+    static const char text[] =
+        OPEN CALL("f", JSON("s", "12") JSON("s", "\"x\"") JSON("u", "12") JSON("z", "12")
+                       BARE("n", "5") BARE("n", "five") BARE("u", "5")
+                       BARE("o", BARE("i", " 6"))) CLOSE;
+    static const char want[] =
+        "C(f)A({\"s\": \"12\", \"s\": \"x\", \"u\": 12, \"z\": 12, \"n\": 5, \"n\": \"five\", "
+        "\"u\": \"5\", \"o\": {\"i\":  6}}).$tool_calls";
     CHECK_SAY(!strcmp(shown(text, &o, false), want), "%s\nnot %s", shown(text, &o, false), want);
     check_cuts(text, sizeof text - 1, &o);
     chat_free(c);
@@ -383,8 +372,8 @@ TEST(malformed_blocks_are_text) {
         OPEN "<｜DSML｜invoke name=\"f\">\n</｜DSML｜parameter>",
         "<tool_calls> are tags, and so is <invoke name=\"f\">.",
         "<tool_calls>",
-        OPEN CALL("f", "<｜DSML｜parameter name=\"o\">" STRING("a", "x") "text</｜DSML｜parameter>")
-            CLOSE};
+        OPEN CALL("f", "<｜DSML｜parameter name=\"o\">" STRING("a", "x")
+                       "text</｜DSML｜parameter>") CLOSE};
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         char want[2048];
         const char *visible = !strncmp(broken[i], OPEN CLOSE, sizeof OPEN CLOSE - 1)
@@ -450,24 +439,11 @@ TEST(with_tokens_spelling_does_not_count) {
     buf out = {0};
     reply_kind last = REPLY_END;
     REQUIRE(reply_new(&r, &p, NULL) == OK);
-    static const char *const pieces[] = {"<",
-                                         TOKEN_DSML,
-                                         "tool_calls><",
-                                         TOKEN_DSML,
-                                         "invoke name=\"f\"><",
-                                         TOKEN_DSML,
-                                         "parameter name=\"a\" string=\"true\">",
-                                         "</｜DSML｜parameter>",
-                                         TOKEN_END_THINK,
-                                         "</",
-                                         TOKEN_DSML,
-                                         "parameter></",
-                                         TOKEN_DSML,
-                                         "invoke></",
-                                         TOKEN_DSML,
-                                         "tool_calls>",
-                                         EOS,
-                                         "more"};
+    static const char *const pieces[] = {
+        "<", TOKEN_DSML, "tool_calls><", TOKEN_DSML, "invoke name=\"f\"><", TOKEN_DSML,
+        "parameter name=\"a\" string=\"true\">", "</｜DSML｜parameter>", TOKEN_END_THINK, "</",
+        TOKEN_DSML, "parameter></", TOKEN_DSML, "invoke></", TOKEN_DSML, "tool_calls>", EOS,
+        "more"};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         if (!strcmp(pieces[i], TOKEN_DSML) || pieces[i] == pieces[8] || !strcmp(pieces[i], EOS))
             reply_control(r, pieces[i], strlen(pieces[i]));
