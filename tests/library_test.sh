@@ -49,10 +49,16 @@ link_flags() { pkg-config --libs libxxhash; }
 # shellcheck disable=SC2046  # a list of flags
 link() { ${CC:-cc} -std=c11 -Wall -Wextra -Isrc -o "$dir/user" "$@" "$lib" $(link_flags) -lm -pthread; }
 
+# No variables outside of handles, no printing, no ending of the process.
+no_variables() { [ "$(uname -s)" = Linux ] || return 0; [ "$(size -A "$lib" | awk '$1 == ".data" || $1 == ".bss" { n += $2 } END { print n + 0 }')" -eq 0 ]; }
+silent() { ! nm -u "$lib" | grep -wE '(f|v|vf)?printf|(__)?(v?f?printf_chk)|puts|putchar|fputs|fputc|fwrite|perror|exit|_exit|abort|getenv'; }
+
 check the_library_shows_only_names_with_ds4_in_front only_ours
 check every_name_it_shows_is_in_the_header all_declared
 check every_function_of_the_header_is_in_the_library all_defined
 check a_program_with_names_like_our_inner_ones_links link "$dir/user.c"
+check the_library_keeps_no_variables no_variables
+check the_library_neither_prints_nor_exits_nor_reads_the_environment silent
 check that_program_runs "$dir/user"
 check a_shared_object_can_be_made_of_it link -shared -fPIC "$dir/user.c"
 finish

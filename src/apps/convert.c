@@ -15,6 +15,7 @@
 #include "apps/convert/emit.h"
 #include "apps/convert/vocabulary.h"
 #include "apps/lib/args.h"
+#include "apps/lib/guard.h"
 #include "apps/lib/say.h"
 #include "base/file.h"
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,21 +62,6 @@ void map_drop(const file_map *m, uint64_t at, uint64_t n) {
     const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), end = n > m->size - at ? m->size : at + n;
     const uint64_t from = at / page * page;
     if (end > from) madvise((void *)(uintptr_t)(m->data + from), (size_t)(end - from), MADV_DONTNEED);
-}
-
-static void on_bus_error(int sig) {
-    (void)sig;
-    static const char text[] = "ds4: a mapped file became shorter while it was in use (or its disk failed): "
-                               "check the file and start again\n";
-    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(1);
-    _exit(1);
-}
-
-void map_guard_install(void) {
-    struct sigaction sa = {0};
-    sa.sa_handler = on_bus_error;
-    sigemptyset(&sa.sa_mask);
-    sigaction(SIGBUS, &sa, NULL);
 }
 
 status file_read(buf *out, const char *path, uint64_t limit, err *e) {

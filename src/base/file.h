@@ -28,10 +28,6 @@ void map_close(file_map *m);
  * the file when touched. So a process that walks once through a huge file stays small. */
 void map_drop(const file_map *m, uint64_t at, uint64_t n);
 
-/* Ends the process with one line and status 1 when a mapped file shrinks under us (SIGBUS), instead
- * of a signal. For main() of programs that map files; a library does not touch signal handlers. */
-void map_guard_install(void);
-
 /* The whole of a regular file, at most `limit` bytes (E_LIMIT beyond). */
 status file_read(buf *out, const char *path, uint64_t limit, err *e);
 
