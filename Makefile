@@ -5,7 +5,8 @@
 # make clean      removes build/
 #
 # Sources are found by room: src/ROOM/*.c go into one inner archive (libcore.a), X_test.c is a test, X_fuzz.c a fuzz target,
-# src/apps/X.c a program. A file named X_avx2.c or X_avx2_Y.c is compiled for that instruction set and only where it exists.
+# src/apps/X.c a program, tests/X.c one that test scripts use. A file named X_avx2.c or X_avx2_Y.c is compiled for that instruction
+# set and only where it exists.
 # Variables: B the build folder, CC, OPT, SAN sanitizer flags, WERROR=1 warnings are errors, V=1 shows the commands.
 
 B       ?= build
@@ -51,6 +52,7 @@ EXAMPLES := $(if $(PUBLIC),$(patsubst %.c,$(B)/%,$(wildcard examples/*.c)))
 BENCHES := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
 SCRIPTS := $(patsubst %.sh,$(B)/test/%,$(wildcard tests/*_test.sh))
 TESTS   := $(patsubst %.c,$(B)/test/%,$(UNIT))
+HELPERS := $(patsubst %.c,$(B)/test/%,$(filter-out %_test.c,$(wildcard tests/*.c)))
 FUZZERS := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ))
 DATA    := $(patsubst tests/%,$(B)/%,$(patsubst %.xz,%,$(shell find tests/data -type f 2>/dev/null)))
 
@@ -59,7 +61,7 @@ all: $(BINS) $(PUBLIC) $(EXAMPLES)
 cpu: all
 cuda metal:
 	@echo "ds4: the backend $@ is not part of this version: build with make cpu" >&2; exit 1
-tests: $(TESTS) $(SCRIPTS) data bins
+tests: $(TESTS) $(SCRIPTS) $(HELPERS) data bins
 data: $(DATA)
 bins: $(BINS)
 bench: $(BENCHES)
@@ -90,6 +92,7 @@ $(B)/bin/$(call appname,$(1)): $(B)/obj/src/apps/$(1).o $(B)/libcore.a
 endef
 $(foreach a,$(APPS:src/apps/%.c=%),$(eval $(call link_app,$(a))))
 $(filter $(B)/test/tests/%,$(TESTS) $(SCRIPTS)): | $(BINS)
+$(SCRIPTS): | $(HELPERS) $(DATA)
 $(B)/test/%: $(B)/obj/%.o $(B)/libcore.a | $(DATA)
 	$(link) $(LDLIBS) $(EDITLIB) $(if $(TESTPKG),$(shell pkg-config --libs $(TESTPKG)))
 $(B)/test/tests/%: tests/%.sh $(PUBLIC)

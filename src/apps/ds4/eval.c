@@ -1,55 +1,25 @@
 #include "apps/ds4/eval.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "apps/ds4/ids.h"
 #include "base/clock.h"
 #include "base/progress.h"
 #include "engine/session.h"
 
-enum { MAX_FILE = 64 << 20 };
+enum { MAX_TOKENS = 1 << 25 };
 
-typedef struct ids {
-    int32_t *at;
-    uint32_t n;
-} ids;
-
-/* Whole numbers between white space. */
-static status parse_ids(ids *out, const buf *text, const char *path, err *e) {
-    ids v = {.at = malloc((text->n / 2 + 1) * sizeof *v.at)};
-    if (!v.at) return fail(e, E_NOMEM, "%s: out of memory", path);
-    for (size_t i = 0; i < text->n;) {
-        if (isspace((unsigned char)text->data[i])) {
-            i++;
-            continue;
-        }
-        const size_t start = i;
-        uint64_t id = 0;
-        while (i < text->n && text->data[i] >= '0' && text->data[i] <= '9' && id <= INT32_MAX)
-            id = id * 10 + (uint64_t)(text->data[i++] - '0');
-        if (i == start || id > INT32_MAX || (i < text->n && !isspace((unsigned char)text->data[i]))) {
-            free(v.at);
-            return fail(e, E_FORMAT, "%s: byte %zu: expected a token id, white space between ids", path, i);
-        }
-        v.at[v.n++] = (int32_t)id;
-    }
-    *out = v;
+static status read_ids(tokens *out, const ds4_cli *o, err *e) {
+    const status st = ids_read(out, o->eval_tokens, o, e);
+    if (st != OK) return st;
+    if (out->n == 0) return fail(e, E_FORMAT, "%s: holds no token ids", o->eval_tokens);
+    if (out->n > MAX_TOKENS)
+        return fail(e, E_LIMIT, "%s: %zu token ids, the limit here is %d", o->eval_tokens, out->n,
+                    MAX_TOKENS);
     return OK;
-}
-
-static status read_ids(ids *out, const char *path, err *e) {
-    buf text = {0};
-    status st = file_read(&text, path, MAX_FILE, e);
-    if (st == OK) st = parse_ids(out, &text, path, e);
-    buf_free(&text);
-    if (st == OK && out->n == 0) {
-        free(out->at);
-        st = fail(e, E_FORMAT, "%s: holds no token ids", path);
-    }
-    return st;
 }
 
 typedef struct eval {
@@ -80,8 +50,8 @@ static status save_and_reload(eval *v) {
     return st;
 }
 
-static status run_chunk(eval *v, const int32_t *tokens, uint32_t n, uint32_t vocab) {
-    for (uint32_t i = 0; i < n; i++) v->rows[i] = (row){v->s, tokens[i], v->logits || v->draft};
+static status run_chunk(eval *v, const int32_t *ids, uint32_t n, uint32_t vocab) {
+    for (uint32_t i = 0; i < n; i++) v->rows[i] = (row){v->s, ids[i], v->logits || v->draft};
     status st = engine_step(v->en, v->rows, n, v->e);
     for (uint32_t i = 0; i < n && st == OK; i++) {
         const float *logits = engine_logits(v->en, i), *draft = engine_draft_logits(v->en, i);
@@ -91,15 +61,17 @@ static status run_chunk(eval *v, const int32_t *tokens, uint32_t n, uint32_t voc
     return st;
 }
 
-static status run_all(eval *v, const ids *t, const model *m) {
+static status run_all(eval *v, const tokens *t, const model *m) {
     progress bar;
     progress_start(&bar, stderr, "evaluating", t->n, PROGRESS_TOKENS);
     status st = OK;
-    for (uint32_t at = 0; at < t->n && st == OK;) {
-        uint32_t n = t->n - at < engine_batch(v->en) ? t->n - at : engine_batch(v->en);
+    const uint32_t all = (uint32_t)t->n;
+    for (uint32_t at = 0; at < all && st == OK;) {
+        uint32_t n = all - at < engine_batch(v->en) ? all - at : engine_batch(v->en);
         if (v->o->save_at_given && at < v->o->save_at && at + n > v->o->save_at) n = (uint32_t)v->o->save_at - at;
         if (v->o->save_at_given && at == v->o->save_at) st = save_and_reload(v);
-        if (st == OK) st = run_chunk(v, t->at + at, n, model_shape(m)->n_vocab);
+        if (st == OK && cli_interrupted(v->o)) st = fail(v->e, E_CANCELLED, "interrupted");
+        if (st == OK) st = run_chunk(v, t->id + at, n, model_shape(m)->n_vocab);
         at += n;
         if (st == OK) progress_to(&bar, at);
     }
@@ -136,15 +108,15 @@ static status open_engine(eval *v, const model *m, uint32_t n) {
 }
 
 status eval_run(const ds4_cli *o, run_stats *stats, err *e) {
-    ids t = {0};
+    tokens t = {0};
     model *m = NULL;
     eval v = {.o = o, .e = e};
     const double start = clock_seconds();
-    status st = read_ids(&t, o->eval_tokens, e);
+    status st = read_ids(&t, o, e);
     if (st == OK && o->save_at_given && (o->save_at < 1 || o->save_at > t.n))
-        st = fail(e, E_USAGE, "--save-at %llu: %s holds %u tokens", (unsigned long long)o->save_at, o->eval_tokens, t.n);
+        st = fail(e, E_USAGE, "--save-at %llu: %s holds %zu tokens", (unsigned long long)o->save_at, o->eval_tokens, t.n);
     if (st == OK) st = model_open(&m, o->model, o->mtp, e);
-    if (st == OK) st = open_engine(&v, m, t.n);
+    if (st == OK) st = open_engine(&v, m, (uint32_t)t.n);
     if (st == OK) st = open_outputs(&v);
     stats->load_s = clock_seconds() - start;
     if (st == OK) {
@@ -157,6 +129,6 @@ status eval_run(const ds4_cli *o, run_stats *stats, err *e) {
     engine_close(v.en);
     model_close(m);
     free(v.rows);
-    free(t.at);
+    tokens_free(&t);
     return st;
 }

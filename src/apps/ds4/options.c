@@ -3,6 +3,10 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+const char *const cli_thinking_modes[] = {"chat", "thinking", NULL};
+
+bool cli_interrupted(const ds4_cli *o) { return o->interrupted && *o->interrupted; }
+
 engine_options cli_engine(const ds4_cli *o) {
     return (engine_options){.backend = o->backend, .threads = (uint32_t)o->threads, .batch = (uint32_t)o->batch,
                             .context = (uint32_t)o->ctx, .exact = o->exact, .no_rounding = o->no_sim};
