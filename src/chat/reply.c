@@ -258,10 +258,14 @@ static bool is_blank(unsigned s) { return s == ' ' || s == '\n' || s == '\r' || 
 
 static bool is_stop(unsigned s) { return s == SYMBOL_EOS || s == SYMBOL_BOS || s == SYMBOL_USER; }
 
-static void tell_text(reply *r, unsigned symbol) {
-    tell_symbol(r, REPLY_TEXT, symbol);
+static void text_was_told(reply *r) {
     r->after_block = false;
     r->tail_broken |= r->n_calls > 0;
+}
+
+static void tell_text(reply *r, unsigned symbol) {
+    tell_symbol(r, REPLY_TEXT, symbol);
+    text_was_told(r);
 }
 
 static void hold(reply *r, unsigned symbol) {
@@ -478,11 +482,34 @@ static void settle(reply *r) {
     if (r->place != BLOCK || r->o.stream_calls) show(r);
 }
 
+/* Tells the bytes at the front that can only be text, at once: printable ASCII up to a `<`, and
+ * blanks that such a byte follows. Everything else goes byte by byte. Returns how many they
+ * were. */
+static size_t take_run(reply *r, const char *p, size_t n) {
+    if (r->place != TEXT && r->place != THINKING) return 0;
+    if (r->n_spelled || r->n_half || r->held.n) return 0;
+    size_t run = 0;
+    for (size_t i = 0; i < n; i++) {
+        const unsigned char c = (unsigned char)p[i];
+        if (c > 0x20 && c < 0x7f && c != '<') run = i + 1;
+        else if (!is_blank(c)) break;
+    }
+    if (run == 0) return 0;
+    queue_text(r, r->place == TEXT ? REPLY_TEXT : REPLY_THINKING, p, run);
+    if (r->place == TEXT) text_was_told(r);
+    return run;
+}
+
 void reply_feed(reply *r, const char *p, size_t n) {
     forget_taken(r);
-    for (size_t i = 0; i < n && !r->failed && r->place != STOPPED; i++) {
-        if (r->o.tokens) take(r, (unsigned char)p[i]);
-        else take_spelled(r, p[i]);
+    while (n && !r->failed && r->place != STOPPED) {
+        size_t done = take_run(r, p, n);
+        if (done == 0) {
+            if (r->o.tokens) take(r, (unsigned char)*p);
+            else take_spelled(r, *p);
+            done = 1;
+        }
+        p += done, n -= done;
     }
     settle(r);
 }
