@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,7 @@ struct out_file {
     int fd;
     char *path, *temp;
     uint64_t written;
+    bool failed; /* a write did not go through: the file has a hole and is never published */
     size_t held;
     uint8_t hold[1 << 16];
 };
@@ -127,7 +129,7 @@ status out_open(out_file **out, const char *path, int mode, err *e) {
         free(f->path), free(f->temp), free(f);
         return fail(e, E_IO, "%s: cannot create: %s", path, strerror(why));
     }
-    if (mode != 0600 && fchmod(f->fd, (mode_t)mode) != 0) {
+    if (fchmod(f->fd, (mode_t)mode) != 0) { /* the umask may have taken bits away */
         const int why = errno;
         out_abort(f);
         return fail(e, E_IO, "%s: %s", path, strerror(why));
@@ -136,11 +138,22 @@ status out_open(out_file **out, const char *path, int mode, err *e) {
     return OK;
 }
 
+static status write_failed(out_file *f, err *e) {
+    const int why = errno;
+    f->failed = true;
+    return fail(e, E_IO, "%s: write failed: %s", f->path, strerror(why));
+}
+
+/* After a failed write the file takes no more, so that whoever overlooks it hears of it again. */
+static status check_whole(const out_file *f, err *e) {
+    return f->failed ? fail(e, E_IO, "%s: an earlier write failed", f->path) : OK;
+}
+
 static status write_all(out_file *f, const uint8_t *p, size_t n, err *e) {
     while (n) {
         const ssize_t w = write(f->fd, p, n);
         if (w < 0 && errno == EINTR) continue;
-        if (w < 0) return fail(e, E_IO, "%s: write failed: %s", f->path, strerror(errno));
+        if (w < 0) return write_failed(f, e);
         p += w, n -= (size_t)w;
     }
     return OK;
@@ -153,8 +166,8 @@ static status flush_hold(out_file *f, err *e) {
 }
 
 status out_write(out_file *f, const void *p, size_t n, err *e) {
-    status st = OK;
-    if (n > sizeof f->hold - f->held) st = flush_hold(f, e);
+    status st = check_whole(f, e);
+    if (st == OK && n > sizeof f->hold - f->held) st = flush_hold(f, e);
     if (st == OK && n > sizeof f->hold) {
         st = write_all(f, p, n, e);
     } else if (st == OK && n) {
@@ -168,13 +181,14 @@ status out_write(out_file *f, const void *p, size_t n, err *e) {
 status out_patch(out_file *f, uint64_t at, const void *p, size_t n, err *e) {
     if (at > f->written || n > f->written - at)
         return fail(e, E_USAGE, "%s: patch beyond what was written", f->path);
-    const status st = flush_hold(f, e);
+    status st = check_whole(f, e);
+    if (st == OK) st = flush_hold(f, e);
     if (st != OK) return st;
     const uint8_t *b = p;
     while (n) {
         const ssize_t w = pwrite(f->fd, b, n, (off_t)at);
         if (w < 0 && errno == EINTR) continue;
-        if (w < 0) return fail(e, E_IO, "%s: write failed: %s", f->path, strerror(errno));
+        if (w < 0) return write_failed(f, e);
         b += w, at += (uint64_t)w, n -= (size_t)w;
     }
     return OK;
@@ -202,7 +216,8 @@ static void sync_folder(const char *path) {
 }
 
 status out_finish(out_file *f, err *e) {
-    status st = flush_hold(f, e);
+    status st = check_whole(f, e);
+    if (st == OK) st = flush_hold(f, e);
     if (st == OK && fsync(f->fd) != 0) st = fail(e, E_IO, "%s: sync failed: %s", f->path, strerror(errno));
     if (close(f->fd) != 0 && st == OK) st = fail(e, E_IO, "%s: close failed: %s", f->path, strerror(errno));
     if (st == OK && rename(f->temp, f->path) != 0)

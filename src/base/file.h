@@ -6,6 +6,7 @@
  * I1  Only regular files are opened: a FIFO or a device can neither block nor feed us.
  * I2  An out_file that is not finished leaves nothing behind after out_abort.
  * I3  New files are 0600 whatever the umask, unless the caller says otherwise.
+ * I4  After a failed write nothing more is taken, and out_finish fails as well: a file with a hole is never published.
  */
 #ifndef DS4_BASE_FILE_H
 #define DS4_BASE_FILE_H
