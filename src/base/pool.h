@@ -1,11 +1,11 @@
 /* pool: threads that share one loop at a time.
  *
- * pool_for cuts 0..n into pieces of `grain` and hands them to the caller and its helpers until none is left. It
- * returns when all are done. Helpers spin for a few microseconds after a loop, since the next one usually
+ * pool_for cuts 0..n into pieces of `grain` and hands them to the caller and its helpers until none is left; where nobody
+ * could help (one thread, or n <= grain) the caller gets all of it as one piece. It returns when all are done. Helpers spin for a few microseconds after a loop, since the next one usually
  * follows at once, and sleep then: an idle pool costs nothing.
  *
  * I1  What a piece computes must not depend on which thread does it, nor on how many there are.
- * I2  One loop at a time: pool_for is called by the thread that owns the pool, not from inside a loop.
+ * I2  One loop at a time: pool_for is called by the thread that owns the pool, not from inside a loop of its own.
  */
 #ifndef DS4_BASE_POOL_H
 #define DS4_BASE_POOL_H

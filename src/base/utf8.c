@@ -77,8 +77,8 @@ bool utf8_valid(const char *p, size_t n) {
 
 /* Characters that reorder or hide what follows them on a terminal. */
 static bool deceives(uint32_t c) {
-    return (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
-           c == 0xfeff || (c >= 0xe0000 && c <= 0xe007f);
+    return c == 0x061c || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xe0000 && c <= 0xe007f);
 }
 
 size_t utf8_printable(char *out, size_t cap, const char *p, size_t n) {
