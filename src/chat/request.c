@@ -541,8 +541,7 @@ static status read_thinking(reading *r, const json *request) {
                *think = json_get(request, "think");
     bool on = o->thinking, by_effort = o->thinking, found = false;
     size_t n = 0;
-    if (absent(effort) && json_type(request) == JSON_OBJECT)
-        effort = json_get(json_get(request, "reasoning"), "effort");
+    if (absent(effort)) effort = json_get(json_get(request, "reasoning"), "effort");
     if (!absent(effort)) {
         const char *word = json_text(effort, &n);
         if (!word || !chat_effort_of(word, n, o->contract, &by_effort, &o->effort))
