@@ -505,6 +505,26 @@ TEST(arguments_stream_while_they_are_written) {
     reply_free(r);
 }
 
+TEST(markup_is_known_while_it_is_written) {
+    static const struct {
+        const char *piece;
+        bool markup; /* behind it */
+    } steps[] = {{"text <", false}, {TOKEN_DSML, true}, {"tool_calls>\n<", true},
+                 {TOKEN_DSML, true}, {"invoke name=\"f\">\n<", true}, {TOKEN_DSML, true},
+                 {"parameter name=\"a\" string=\"true\">", false}, {"value</", false},
+                 {TOKEN_DSML, false}, {"parameter>", true}, {"\n</", true}, {TOKEN_DSML, true},
+                 {"invoke>\n</", true}, {TOKEN_DSML, true}, {"tool_calls>", false}};
+    reply *r = NULL;
+    REQUIRE(reply_new(&r, &(reply_options){.tokens = true}, NULL) == OK);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        const char *p = steps[i].piece;
+        if (strcmp(p, TOKEN_DSML)) reply_feed(r, p, strlen(p));
+        else reply_control(r, p, strlen(p));
+        CHECK_SAY(reply_in_markup(r) == steps[i].markup, "behind piece %zu, %s", i, p);
+    }
+    reply_free(r);
+}
+
 TEST(ill_formed_bytes_become_replacement_characters) {
     BECOMES("a\xff\xe2\x82"
             "b\xc3",
