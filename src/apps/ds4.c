@@ -1,14 +1,17 @@
 /* ds4: talk to the model, and look into it. This file reads the command line and hands over. */
 #include <errno.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "apps/ds4/console.h"
 #include "apps/ds4/eval.h"
 #include "apps/ds4/info.h"
 #include "apps/ds4/logprobs.h"
+#include "apps/ds4/oneshot.h"
 #include "apps/ds4/text_tools.h"
 #include "apps/lib/args.h"
 #include "apps/lib/guard.h"
@@ -17,15 +20,15 @@
 
 static volatile sig_atomic_t interrupted;
 
+/* How often it is asked for before the work has looked: the third time ends it at once. */
 static void on_interrupt(int sig) {
-    (void)sig;
-    interrupted = 1;
+    if (interrupted >= 2 && sig == SIGINT) _exit(130);
+    interrupted = sig == SIGTERM ? CLI_TERMINATE : interrupted + 1;
 }
 
-/* Ctrl-C asks the work to end; who presses it twice does not want to wait for the answer. A closed
- * pipe is a failed write, not a signal. */
+/* Ctrl-C asks the work to end, or the answer in a chat. A closed pipe is a failed write, not a signal. */
 static void set_signals(void) {
-    struct sigaction ask = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction ask = {.sa_handler = on_interrupt};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&ask.sa_mask);
     sigemptyset(&ignore.sa_mask);
@@ -102,7 +105,8 @@ static status choose(mode *out, const ds4_cli *o, err *e) {
             return fail(e, E_USAGE, "%s and %s: one of them at a time", chosen->name, all[i].name);
         chosen = &all[i];
     }
-    if (!chosen) return fail(e, E_USAGE, "nothing to do: see ds4 --help");
+    static const mode one_shot = {"-p", true, WEIGHTS, oneshot_run}, talk = {"the chat", true, WEIGHTS, console_run};
+    if (!chosen) chosen = o->prompt || o->prompt_file ? &one_shot : &talk;
     if (o->vocab_only && chosen->need == WEIGHTS)
         return fail(e, E_USAGE, "%s needs more than --vocab-only reads", chosen->name);
     if (o->prompt && o->prompt_file)
@@ -124,7 +128,8 @@ static status run(ds4_cli *o, err *e) {
 }
 
 int main(int argc, char **argv) {
-    ds4_cli o = {.top = 5, .thinking_mode = CLI_MODE_THINKING, .interrupted = &interrupted};
+    ds4_cli o = {.top = 5, .thinking_mode = CLI_MODE_THINKING, .sampling = sampler_defaults(),
+                 .interrupted = &interrupted};
     const arg table[] = {
         {.group = "Model", .name = "--model", .alias = "-m", .kind = ARG_STRING, .to = &o.model, .value = "FILE",
          .help = "the model (GGUF); else $DS4_MODEL, else ds4flash.gguf here"},
@@ -147,6 +152,16 @@ int main(int argc, char **argv) {
          .help = "think as long as it takes"},
         {.alias = "-n", .kind = ARG_U64, .to = &o.n, .given = &o.n_given, .min = 1,
          .max = UINT32_MAX / 2, .help = "at most so many generated tokens"},
+        {.group = "Sampling", .name = "--temp", .kind = ARG_F64, .to = &o.sampling.temperature, .f_min = 0,
+         .f_max = 100, .help = "0: always the most likely token"},
+        {.name = "--top-p", .kind = ARG_F64, .to = &o.sampling.top_p, .f_min = 0, .f_max = 1,
+         .help = "only the most likely tokens that have so much probability together"},
+        {.name = "--top-k", .kind = ARG_U64, .to = &o.top_k, .min = 0, .max = UINT32_MAX,
+         .help = "only so many of the most likely tokens (0: all)"},
+        {.name = "--min-p", .kind = ARG_F64, .to = &o.sampling.min_p, .f_min = 0, .f_max = 1,
+         .help = "only tokens at least so probable compared with the best"},
+        {.name = "--seed", .kind = ARG_U64, .to = &o.sampling.seed, .given = &o.seed_given,
+         .help = "the same seed gives the same answer"},
         {.group = "Engine", .name = "--ctx", .kind = ARG_U64, .to = &o.ctx, .min = 1, .max = UINT32_MAX,
          .help = "context size in tokens (default: 32768, or what --eval-tokens needs)"},
         {.name = "--batch", .kind = ARG_U64, .to = &o.batch, .min = 1, .max = 65536,
@@ -201,8 +216,11 @@ int main(int argc, char **argv) {
     args_words words;
     int rc;
     set_signals();
+    /* Editing needs to know what a character is; where the environment does not say, it is UTF-8. */
+    if (!setlocale(LC_CTYPE, "") || MB_CUR_MAX == 1) setlocale(LC_CTYPE, "C.UTF-8");
     if (args_start(&spec, argc, argv, &words, &rc)) return rc;
     map_guard_install();
+    o.sampling.top_k = (int64_t)o.top_k;
     err e = {0};
     return run(&o, &e) == OK ? 0 : say_error(&e);
 }

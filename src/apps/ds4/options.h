@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "engine/engine.h"
 #include "model/model.h"
+#include "sample/sampler.h"
 
 typedef enum cli_think { CLI_THINK, CLI_NOTHINK, CLI_THINK_MAX } cli_think;
 
@@ -24,6 +25,9 @@ typedef struct ds4_cli {
     int think; /* cli_think */
     uint64_t n;
     bool n_given;
+    sampler_options sampling;
+    uint64_t top_k;
+    bool seed_given;
 
     bool info, json;
     const char *eval_tokens, *logits_out, *mtp_out;
@@ -38,10 +42,11 @@ typedef struct ds4_cli {
     int thinking_mode; /* index into cli_thinking_modes */
     bool strict;
 
-    /* Set by Ctrl-C: long work ends with E_CANCELLED when it sees it. */
+    /* Set by Ctrl-C: long work ends with E_CANCELLED when it sees it. CLI_TERMINATE: asked to end for good. */
     volatile sig_atomic_t *interrupted;
 } ds4_cli;
 
+enum { CLI_TERMINATE = 100 };
 enum { CLI_MODE_CHAT, CLI_MODE_THINKING };
 extern const char *const cli_thinking_modes[]; /* "chat", "thinking", NULL */
 
