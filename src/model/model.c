@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 enum { MAX_SHARDS = 1000 };
 
 struct model {
@@ -13,7 +12,7 @@ struct model {
     gguf *side;
     shape shape;
     weights weights;
-    hash128 identity;
+    hash128 identity, side_identity;
 };
 
 /* NAME-00002-of-00003.gguf: where its two numbers stand, and what they are. */
@@ -51,6 +50,16 @@ static status check_shard(const gguf *g, uint32_t i, uint32_t n, const char *pat
                 (unsigned long long)no + 1, (unsigned long long)count, i + 1, n);
 }
 
+/* Parts of different files may each look right; together they hold too many tensors, or too few. */
+static status check_total(const model *m, const char *path, err *e) {
+    uint64_t promised = 0, sum = 0;
+    if (!gguf_u64(gguf_find_key(m->shards[0], "split.tensors.count"), &promised)) return OK;
+    for (uint32_t i = 0; i < m->n_shards; i++) sum += gguf_n_tensors(m->shards[i]);
+    if (sum == promised) return OK;
+    return fail(e, E_FORMAT, "%s: key split.tensors.count says %llu tensors, its %u parts hold %llu: are they parts of one model?",
+                path, (unsigned long long)promised, m->n_shards, (unsigned long long)sum);
+}
+
 static status open_shards(model *m, const char *path, err *e) {
     shard_name sn;
     const bool split = parse_shard_name(path, &sn) && sn.count > 1;
@@ -74,6 +83,7 @@ static status open_shards(model *m, const char *path, err *e) {
         if (st == OK && split) st = check_shard(m->shards[i], i, n, name, e);
     }
     free(name);
+    if (st == OK && split) st = check_total(m, path, e);
     if (st == OK && !split) {
         uint64_t count = 0;
         if (gguf_u64(gguf_find_key(m->shards[0], "split.count"), &count) && count > 1)
@@ -87,31 +97,32 @@ static status open_shards(model *m, const char *path, err *e) {
 
 /* 64 bytes at the front, the middle and the end of every tensor: enough to tell a re-quantised or edited file
  * from its model, cheap enough for a file of 150 GB. */
-static status take_identity(model *m, err *e) {
+static status take_identity(hash128 *out, gguf *const *files, uint32_t n, err *e) {
     enum { SAMPLE = 64 };
     hasher *h = hasher_new();
     if (!h) return fail(e, E_NOMEM, "out of memory");
-    for (uint32_t f = 0; f < m->n_shards; f++) {
-        const gguf *g = m->shards[f];
+    for (uint32_t f = 0; f < n; f++) {
+        const gguf *g = files[f];
         hasher_add(h, gguf_bytes(g), (size_t)gguf_header_bytes(g));
         for (uint64_t i = 0; i < gguf_n_tensors(g); i++) {
             const gguf_tensor *t = gguf_tensor_at(g, i);
-            const size_t n = t->bytes < SAMPLE ? (size_t)t->bytes : SAMPLE;
-            hasher_add(h, t->data, n);
-            hasher_add(h, t->data + (t->bytes - n) / 2, n);
-            hasher_add(h, t->data + (t->bytes - n), n);
+            const size_t k = t->bytes < SAMPLE ? (size_t)t->bytes : SAMPLE;
+            hasher_add(h, t->data, k);
+            hasher_add(h, t->data + (t->bytes - k) / 2, k);
+            hasher_add(h, t->data + (t->bytes - k), k);
         }
     }
-    m->identity = hasher_value(h);
+    *out = hasher_value(h);
     hasher_free(h);
     return OK;
 }
 
 static status bind(model *m, const char *name, const char *side_name, err *e) {
-    status st = shape_read(&m->shape, m->shards[0], name, e);
+    status st = shape_read(&m->shape, m->shards, m->n_shards, name, e);
     const weight_files files = {m->shards, m->n_shards, m->side, name, side_name};
     if (st == OK) st = weights_bind(&m->weights, &m->shape, &files, e);
-    if (st == OK) st = take_identity(m, e);
+    if (st == OK) st = take_identity(&m->identity, m->shards, m->n_shards, e);
+    if (st == OK && m->side) st = take_identity(&m->side_identity, &m->side, 1, e);
     return st;
 }
 
@@ -164,3 +175,4 @@ const weights *model_weights(const model *m) { return &m->weights; }
 uint32_t model_n_files(const model *m) { return m->n_shards; }
 const gguf *model_file(const model *m, uint32_t i) { return m->shards[i]; }
 hash128 model_identity(const model *m) { return m->identity; }
+hash128 model_side_identity(const model *m) { return m->side_identity; }

@@ -32,5 +32,7 @@ const gguf *model_file(const model *m, uint32_t i);
 /* Names this model: its metadata, tensor directory and samples of every tensor's data. Two files with equal
  * identity give equal logits unless somebody took pains. */
 hash128 model_identity(const model *m);
+/* The same of the side file; zeros without one. What a session keeps for a draft block depends on it, the rest does not. */
+hash128 model_side_identity(const model *m);
 
 #endif

@@ -50,10 +50,10 @@ static void lay_out_layer(plan *p, layer *l) {
 }
 
 static hash128 take_key(const plan *p, const model *m) {
-    const hash128 identity = model_identity(m);
-    const uint64_t layout[] = {1 /* version of this layout */, PAGE_TOKENS, RING_SPARE, p->format,
+    const hash128 identity = model_identity(m), side = p->options.draft ? model_side_identity(m) : (hash128){0, 0};
+    const uint64_t layout[] = {2 /* version of this layout */, PAGE_TOKENS, RING_SPARE, p->format,
                                p->options.exact, p->options.rounding, p->options.draft, p->page_bytes,
-                               p->state_bytes};
+                               p->state_bytes, side.lo, side.hi};
     return hash128_chain(identity, layout, sizeof layout);
 }
 

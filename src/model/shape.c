@@ -7,9 +7,9 @@
 
 #define PREFIX "deepseek4."
 
-/* One file being read; the first error sticks, so that the list of keys below reads as a table. */
+/* One model being read; the first error sticks, so that the list of keys below reads as a table. */
 typedef struct reader {
-    const gguf *g;
+    const gguf *g; /* the file with the keys */
     const char *name;
     status st;
     err *e;
@@ -29,14 +29,37 @@ static void range_text(char *out, size_t cap, uint64_t v, uint64_t lo, uint64_t 
     snprintf(out, cap, "%" PRIu64 " is not between %" PRIu64 " and %" PRIu64, v, lo, hi);
 }
 
+/* The number itself, or what a list of equal numbers says: some writers give a value once for each layer. */
+static bool one_whole(const gguf_key *k, uint64_t *out) {
+    const uint64_t n = gguf_array_n(k);
+    int64_t first = -1, v = -1;
+    if (k->kind != GGUF_ARRAY) return gguf_u64(k, out);
+    if (n == 0 || !gguf_array_i64(k, 0, &first) || first < 0) return false;
+    for (uint64_t i = 1; i < n; i++)
+        if (!gguf_array_i64(k, i, &v) || v != first) return false;
+    *out = (uint64_t)first;
+    return true;
+}
+
+static bool one_number(const gguf_key *k, double *out) {
+    const uint64_t n = gguf_array_n(k);
+    double first = 0, v = 0;
+    if (k->kind != GGUF_ARRAY) return gguf_f64(k, out);
+    if (n == 0 || !gguf_array_f64(k, 0, &first)) return false;
+    for (uint64_t i = 1; i < n; i++)
+        if (!gguf_array_f64(k, i, &v) || v != first) return false;
+    *out = first;
+    return true;
+}
+
 /* A required whole number. */
 static uint32_t whole(reader *r, const char *key, uint32_t lo, uint32_t hi) {
     uint64_t v = 0;
     const gguf_key *k = find(r, key);
     if (!k) {
         refuse(r, key, "missing (is this a DeepSeek V4 Flash file?)");
-    } else if (!gguf_u64(k, &v)) {
-        refuse(r, key, "not a whole number");
+    } else if (!one_whole(k, &v)) {
+        refuse(r, key, "expected a whole number");
     } else if (v < lo || v > hi) {
         char why[96];
         range_text(why, sizeof why, v, lo, hi);
@@ -52,7 +75,7 @@ static uint32_t whole_or(reader *r, const char *key, uint32_t lo, uint32_t hi, u
 static double number_or(reader *r, const char *key, double lo, double hi, double missing) {
     double v = missing;
     const gguf_key *k = find(r, key);
-    if (k && !gguf_f64(k, &v)) refuse(r, key, "not a number");
+    if (k && !one_number(k, &v)) refuse(r, key, "expected a number");
     if (k && r->st == OK && !(v >= lo && v <= hi)) {
         char why[96];
         snprintf(why, sizeof why, "%g is not between %g and %g", v, lo, hi);
@@ -89,14 +112,14 @@ static void clamps(reader *r, const char *key, uint32_t n_layers, float *out) {
 static void ratios(reader *r, uint32_t n_layers, uint32_t *out) {
     static const char *const key = "attention.compress_ratios";
     const gguf_key *k = find(r, key);
-    const uint64_t n = gguf_array_n(k);
-    if (!k || n < n_layers) {
+    const bool one = k && k->kind != GGUF_ARRAY; /* for all layers */
+    if (!k || (!one && gguf_array_n(k) < n_layers)) {
         refuse(r, key, k ? "has fewer entries than there are layers" : "missing");
         return;
     }
     for (uint32_t l = 0; l < n_layers; l++) {
         int64_t v = -1;
-        const bool ok = gguf_array_i64(k, l, &v) &&
+        const bool ok = gguf_array_i64(k, one ? 0 : l, &v) &&
                         (v == 0 || v == 4 || (v >= 8 && v <= PAGE_TOKENS && (v & (v - 1)) == 0));
         if (!ok) {
             char why[128];
@@ -110,15 +133,17 @@ static void ratios(reader *r, uint32_t n_layers, uint32_t *out) {
     out[n_layers] = 0;
 }
 
-/* How many trailing blocks of block_count are draft blocks. Published files promise one that is not there
- * (a separate file holds it), so the tensors decide. */
-static uint32_t draft_blocks(const gguf *g, uint32_t blocks, uint32_t promised) {
-    if (promised == 0 || promised >= blocks) return 0;
-    static const char *const marks[] = {"eh_proj", "e_proj"};
-    for (size_t i = 0; i < 2; i++) {
+/* How many trailing blocks of block_count are draft blocks. Published files promise one that is not there (a separate file holds
+ * it), so the tensors decide: a block with any of these is no layer of the trunk, whatever else it lacks. */
+static uint32_t draft_blocks(gguf *const *files, uint32_t n_files, uint32_t blocks, uint32_t promised) {
+    static const char *const marks[] = {"eh_proj", "e_proj", "h_proj", "enorm", "hnorm"};
+    const uint32_t n = promised ? promised : 1;
+    if (n >= blocks) return 0;
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         char name[64];
-        snprintf(name, sizeof name, "blk.%u.nextn.%s.weight", blocks - promised, marks[i]);
-        if (gguf_find_tensor(g, name)) return promised;
+        snprintf(name, sizeof name, "blk.%u.nextn.%s.weight", blocks - n, marks[i]);
+        for (uint32_t f = 0; f < n_files; f++)
+            if (gguf_find_tensor(files[f], name)) return n;
     }
     return 0;
 }
@@ -182,12 +207,11 @@ static void positions(reader *r, shape *s) {
     s->yarn_context = number_or(r, "rope.scaling.original_context_length", 1, 1e9, 65536);
     s->yarn_beta_fast = number_or(r, "rope.scaling.yarn_beta_fast", 1e-6, 1e9, 32);
     s->yarn_beta_slow = number_or(r, "rope.scaling.yarn_beta_slow", 1e-6, 1e9, 1);
-    gguf_str type;
-    if (gguf_string(find(r, "rope.scaling.type"), &type)) {
-        if (type.n == 4 && memcmp(type.p, "none", 4) == 0) s->yarn_factor = 1;
-        else if (type.n != 4 || memcmp(type.p, "yarn", 4) != 0)
-            refuse(r, "rope.scaling.type", "expected yarn");
-    }
+    gguf_str type = {"yarn", 4};
+    const gguf_key *k = find(r, "rope.scaling.type");
+    if (k && !gguf_string(k, &type)) type.n = 0;
+    if (type.n == 4 && memcmp(type.p, "none", 4) == 0) s->yarn_factor = 1;
+    else if (type.n != 4 || memcmp(type.p, "yarn", 4) != 0) refuse(r, "rope.scaling.type", "expected yarn");
 }
 
 static void experts(reader *r, shape *s) {
@@ -211,14 +235,14 @@ static void experts(reader *r, shape *s) {
            s->clamp_shared);
 }
 
-status shape_read(shape *out, const gguf *g, const char *name, err *e) {
-    reader r = {.g = g, .name = name, .st = OK, .e = e};
+status shape_read(shape *out, gguf *const *files, uint32_t n_files, const char *name, err *e) {
+    reader r = {.g = files[0], .name = name, .st = OK, .e = e};
     shape s = {0};
     architecture(&r);
     if (r.st != OK) return r.st;
 
     const uint32_t blocks = whole(&r, "block_count", 1, SHAPE_MAX_LAYERS);
-    s.n_layers = blocks - draft_blocks(g, blocks, whole_or(&r, "nextn_predict_layers", 0, 64, 0));
+    s.n_layers = blocks - draft_blocks(files, n_files, blocks, whole_or(&r, "nextn_predict_layers", 0, 64, 0));
     vocabulary(&r, &s);
     s.context = whole(&r, "context_length", 1, 1u << 30);
     s.d_model = whole(&r, "embedding_length", 1, 1u << 17);

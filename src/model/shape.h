@@ -46,8 +46,9 @@ typedef struct shape {
     float clamp_routed[SHAPE_MAX_LAYERS + 1], clamp_shared[SHAPE_MAX_LAYERS + 1];
 } shape;
 
-/* `name` stands for the file in errors. */
-status shape_read(shape *out, const gguf *g, const char *name, err *e);
+/* files: the model's shards. The first holds the keys; a draft block behind the trunk, which block_count may count, may lie in
+ * any. `name` stands for the model in errors. */
+status shape_read(shape *out, gguf *const *files, uint32_t n_files, const char *name, err *e);
 
 /* Hyper-connections: pre, post and the mixing matrix of one site. */
 static inline uint32_t shape_hc_mix(const shape *s) { return (2 + s->n_streams) * s->n_streams; }

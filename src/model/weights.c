@@ -339,22 +339,30 @@ static status half_matrix(binder *b, matrix *out, const matrix *joined, uint32_t
     return OK;
 }
 
+/* Whether one of the rows is there: then the others must be. */
+static bool has_any(const binder *b, const tensor_row *rows, size_t n, const char *prefix) {
+    for (size_t i = 0; i < n; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "%s%s", prefix, rows[i].name);
+        if (find(b, name)) return true;
+    }
+    return false;
+}
+
 /* The block behind the trunk. What it does not bring of its own it shares with the trunk. */
 static status bind_nextn(binder *b, draft_weights *d) {
     char prefix[32], name[64];
     snprintf(prefix, sizeof prefix, "blk.%u.", b->s->n_layers);
     d->head = b->w->head;
     status st = bind_rows(b, nextn_norms, COUNT(nextn_norms), prefix, b->s->n_layers, d);
-    snprintf(name, sizeof name, "%snextn.eh_proj.weight", prefix);
-    if (st == OK && find(b, name)) {
-        matrix joined = {0};
+    if (st == OK && has_any(b, nextn_projections, COUNT(nextn_projections), prefix)) {
+        st = bind_rows(b, nextn_projections, COUNT(nextn_projections), prefix, b->s->n_layers, d);
+    } else if (st == OK) {
         draft_weights both = {0};
         st = bind_row(b, &nextn_joined, prefix, b->s->n_layers, &both);
-        joined = both.e_proj;
-        if (st == OK) st = half_matrix(b, &d->e_proj, &joined, 0);
-        if (st == OK) st = half_matrix(b, &d->h_proj, &joined, 1);
-    } else if (st == OK) {
-        st = bind_rows(b, nextn_projections, COUNT(nextn_projections), prefix, b->s->n_layers, d);
+        const matrix joined = both.e_proj; /* empty where it is missing, which is told later */
+        if (st == OK && joined.type) st = half_matrix(b, &d->e_proj, &joined, 0);
+        if (st == OK && joined.type) st = half_matrix(b, &d->h_proj, &joined, 1);
     }
     for (size_t i = 0; i < COUNT(nextn_options) && st == OK; i++) {
         snprintf(name, sizeof name, "%s%s", prefix, nextn_options[i].name);
@@ -373,9 +381,8 @@ static status bind_mtp(binder *b, draft_weights *d) {
 
 static status bind_draft(binder *b, const weight_files *files) {
     draft_weights *d = &b->w->draft;
-    char nextn[2][64];
-    snprintf(nextn[0], sizeof nextn[0], "blk.%u.nextn.eh_proj.weight", b->s->n_layers);
-    snprintf(nextn[1], sizeof nextn[1], "blk.%u.nextn.e_proj.weight", b->s->n_layers);
+    char behind[32];
+    snprintf(behind, sizeof behind, "blk.%u.", b->s->n_layers);
     d->embed = b->w->embed;
     status st = OK;
     if (files->side) { /* asked for by name: it wins */
@@ -383,9 +390,10 @@ static status bind_draft(binder *b, const weight_files *files) {
         b->n_files = 1;
         b->name = files->side_name;
         st = bind_mtp(b, d);
-    } else if (find(b, "mtp.0.e_proj.weight")) {
+    } else if (has_any(b, draft_rows, 2, "mtp.0.")) { /* a projection: other blocks of this name are not ours */
         st = bind_mtp(b, d);
-    } else if (find(b, nextn[0]) || find(b, nextn[1])) {
+    } else if (has_any(b, &nextn_joined, 1, behind) || has_any(b, nextn_projections, COUNT(nextn_projections), behind) ||
+               has_any(b, nextn_norms, COUNT(nextn_norms), behind)) {
         st = bind_nextn(b, d);
     } else {
         return OK;
