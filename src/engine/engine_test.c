@@ -331,6 +331,31 @@ TEST(a_saved_session_goes_on_as_if_nothing_had_happened) {
     rig_close(&g);
 }
 
+TEST(frontiers_that_were_asked_for_are_saved_too) {
+    rig g;
+    const engine_options o = {.threads = 2, .batch = 64, .context = 1024};
+    REQUIRE(rig_open(&g, RANDOM_Q2, &o));
+    float *want = alone(&g, 1, 400, 64);
+    session *s;
+    buf saved = {0};
+    const sink to = sink_buf(&saved);
+    REQUIRE(session_new(&s, g.en, &g.e) == OK && feed(s, 1, 0, 100, &g.e) == OK && session_keep(s, &g.e) == OK);
+    REQUIRE(feed(s, 1, 100, 187, &g.e) == OK && session_keep(s, &g.e) == OK);
+    REQUIRE(feed(s, 7, 0, 60, &g.e) == OK && session_save(s, &to, &g.e) == OK);
+    session_free(s);
+    mem_reader r = {.data = (const uint8_t *)saved.data, .n = saved.n};
+    const source from = source_mem(&r);
+    REQUIRE(session_new(&s, g.en, &g.e) == OK && session_load(s, &from, &g.e) == OK);
+    CHECK(session_pos(s) == 347 && session_rewind(s, 340) == 287);
+    REQUIRE(feed(s, 1, 287, 113, &g.e) == OK);
+    CHECK(same(&g, session_logits(s), want + (size_t)399 * g.vocab));
+    CHECK(session_rewind(s, 286) == 256 || session_pos(s) == 100);
+    session_free(s);
+    buf_free(&saved);
+    free(want);
+    rig_close(&g);
+}
+
 TEST(a_damaged_saved_session_is_refused_and_changes_nothing) {
     rig g;
     const engine_options o = {.threads = 1, .batch = 64, .context = 1024};

@@ -50,6 +50,12 @@ status frontier_add(frontier_list *l, const memory *m, const void *state, uint64
     return st;
 }
 
+uint32_t frontier_pinned(const frontier_list *l) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < l->n; i++) n += l->at[i].pinned;
+    return n;
+}
+
 void frontier_unpin(frontier_list *l, uint32_t pos) {
     for (uint32_t i = 0; i < l->n; i++)
         if (l->at[i].f->pos == pos) l->at[i].pinned = false;

@@ -29,6 +29,7 @@ typedef struct frontier_list {
 /* Copies `state` as the newest entry; at a position that is there already only the pin is added. */
 status frontier_add(frontier_list *l, const memory *m, const void *state, uint64_t bytes, uint32_t pos, bool pinned,
                     err *e);
+uint32_t frontier_pinned(const frontier_list *l); /* how many were asked for */
 void frontier_unpin(frontier_list *l, uint32_t pos); /* the one exactly there, if any */
 void frontier_thin(frontier_list *l, const memory *m);
 bool frontier_drop(frontier_list *l, const memory *m); /* the oldest that is not pinned; false: there is none */

@@ -3,13 +3,15 @@
  *     0    "DS4SESS1"                                 8
  *     8    plan key: model, options, layout           16
  *     24   u64 page bytes, u64 state bytes            16
- *     40   u32 position, u32 pages                    8
- *     48   tokens, u32 each                           4 position
+ *     40   u32 position, pages, frontiers, 0          16
+ *     56   tokens, u32 each                           4 position
  *          pages, whole                               page bytes each
+ *          frontiers, rising: u64 position, state     8 + state bytes each
  *          state                                      state bytes
  *          hash of all bytes before                   16
  *
- * All numbers little-endian. Frontiers are not saved: the position itself is one.
+ * All numbers little-endian. Of the frontiers only those are saved that were asked for: they are where a conversation
+ * is likely to branch.
  *
  * I1  Nothing is believed before the hash was right: a session that fails to load is as it was.
  * I2  Lengths are checked against the plan before memory is taken for them.
@@ -20,7 +22,7 @@
 #include "base/le.h"
 #include "engine/inside.h"
 
-enum { HEADER = 48, PIECE = 1 << 16 };
+enum { HEADER = 56, PIECE = 1 << 16, MAX_FRONTIERS = 64 };
 static const char magic[8] = "DS4SESS1";
 
 /* Bytes on their way, hashed as they pass. */
@@ -91,6 +93,19 @@ static status put_tokens(stream *x, const session *s) {
     return st;
 }
 
+static status put_frontiers(stream *x, const session *s) {
+    status st = OK;
+    for (uint32_t i = 0; i < s->frontiers.n && st == OK; i++) {
+        const frontier *f = s->frontiers.at[i].f;
+        uint8_t pos[8];
+        if (!s->frontiers.at[i].pinned) continue;
+        put_le64(pos, f->pos);
+        st = put(x, pos, sizeof pos);
+        if (st == OK) st = put_mem(x, s->en, f->state, f->bytes);
+    }
+    return st;
+}
+
 status session_save(const session *s, const sink *to, err *e) {
     const engine *en = s->en;
     stream x = {.to = to};
@@ -103,9 +118,12 @@ status session_save(const session *s, const sink *to, err *e) {
     put_le64(head + 32, en->p.state_bytes);
     put_le32(head + 40, s->pos);
     put_le32(head + 44, s->n_pages);
+    put_le32(head + 48, frontier_pinned(&s->frontiers));
+    put_le32(head + 52, 0);
     if (st == OK) st = put(&x, head, sizeof head);
     if (st == OK) st = put_tokens(&x, s);
     for (uint32_t i = 0; i < s->n_pages && st == OK; i++) st = put_mem(&x, en, s->pages[i]->mem, en->p.page_bytes);
+    if (st == OK) st = put_frontiers(&x, s);
     if (st == OK) st = put_mem(&x, en, s->state, en->p.state_bytes);
     if (st == OK) {
         uint8_t sum[16];
@@ -116,7 +134,7 @@ status session_save(const session *s, const sink *to, err *e) {
     return st;
 }
 
-static status get_header(stream *x, const engine *en, uint32_t *pos, uint32_t *n_pages) {
+static status get_header(stream *x, const engine *en, uint32_t *pos, uint32_t *n_pages, uint32_t *n_frontiers) {
     uint8_t head[HEADER], key[16];
     status st = get(x, head, sizeof head);
     if (st != OK) return st;
@@ -127,12 +145,33 @@ static status get_header(stream *x, const engine *en, uint32_t *pos, uint32_t *n
         return fail(x->e, E_FORMAT, "session: was saved with another model or other options");
     *pos = le32(head + 40);
     *n_pages = le32(head + 44);
+    *n_frontiers = le32(head + 48);
     if (*pos > en->context)
         return fail(x->e, E_LIMIT, "session: holds %u tokens, the context is %u: use a larger --ctx", *pos,
                     en->context);
     if (*n_pages != ((uint64_t)*pos + PAGE_TOKENS - 1) / PAGE_TOKENS)
         return fail(x->e, E_FORMAT, "session: %u pages do not hold %u tokens", *n_pages, *pos);
+    if (*n_frontiers > MAX_FRONTIERS || le32(head + 52) != 0)
+        return fail(x->e, E_FORMAT, "session: %u frontiers, at most %d are possible", *n_frontiers, MAX_FRONTIERS);
     return OK;
+}
+
+/* By way of the session's own state, which is read last. */
+static status get_frontiers(session *t, stream *x, uint32_t n, uint32_t session_pos) {
+    status st = OK;
+    uint64_t before = 0;
+    for (uint32_t i = 0; i < n && st == OK; i++) {
+        uint8_t raw[8];
+        st = get(x, raw, sizeof raw);
+        const uint64_t pos = st == OK ? le64(raw) : 0;
+        if (st == OK && (pos <= before || pos > session_pos))
+            st = fail(x->e, E_FORMAT, "session: a frontier at %llu does not fit in", (unsigned long long)pos);
+        before = pos;
+        if (st == OK) st = get_mem(x, t->en, t->state, t->en->p.state_bytes);
+        if (st == OK)
+            st = frontier_add(&t->frontiers, &t->en->mem, t->state, t->en->p.state_bytes, (uint32_t)pos, true, x->e);
+    }
+    return st;
 }
 
 static status get_tokens(stream *x, const engine *en, int32_t *tokens, uint32_t n) {
@@ -153,8 +192,8 @@ static status get_tokens(stream *x, const engine *en, int32_t *tokens, uint32_t 
 /* Fills a new session. Page by page, so that a lying header cannot make us take memory that the stream does not fill. */
 static status read_into(session *t, stream *x) {
     engine *en = t->en;
-    uint32_t pos = 0, n_pages = 0;
-    status st = get_header(x, en, &pos, &n_pages);
+    uint32_t pos = 0, n_pages = 0, n_frontiers = 0;
+    status st = get_header(x, en, &pos, &n_pages, &n_frontiers);
     int32_t *tokens = NULL;
     if (st == OK && pos) {
         tokens = malloc(pos * sizeof *tokens);
@@ -165,6 +204,7 @@ static status read_into(session *t, stream *x) {
         st = session_reserve(t, full < pos ? full : pos, x->e);
         if (st == OK) st = get_mem(x, en, t->mems[i], en->p.page_bytes);
     }
+    if (st == OK) st = get_frontiers(t, x, n_frontiers, pos);
     if (st == OK) st = get_mem(x, en, t->state, en->p.state_bytes);
     if (st == OK) {
         uint8_t want[16], found[16];

@@ -51,7 +51,7 @@ uint32_t session_frontier_before(const session *s, uint32_t pos);
 /* A second session with the same past: sealed pages and frontiers are shared, the rest is copied. */
 status session_fork(session **out, const session *s, err *e);
 
-/* Everything needed to go on, as bytes with a checksum over all of them; loads into an engine with the same plan key only. */
+/* Everything needed to go on, with the frontiers that were asked for, as bytes with a checksum over all of them; loads into an engine with the same plan key only. */
 status session_save(const session *s, const sink *to, err *e);
 /* s must be new or is replaced whole; it is unchanged when loading fails. */
 status session_load(session *s, const source *from, err *e);
