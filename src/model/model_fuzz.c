@@ -1,6 +1,8 @@
-/* Any bytes as a model: refused in one clean line, or bound so that nothing behind it has to check again.
+/* Any bytes as a model: refused in one clean line, or bound so that nothing behind it has to check
+ * again.
  *
- * Small models are accepted here, so that the fuzzer reaches shapes, bindings, plans and identities.
+ * Small models are accepted here, so that the fuzzer reaches shapes, bindings, plans and
+ * identities.
  */
 #include <math.h>
 #include <stdio.h>
