@@ -105,7 +105,19 @@ struct out_file {
     uint8_t hold[1 << 16];
 };
 
+/* The rename at the end would fail on a folder, after all the work, and replace a device (or what
+ * /dev/stdout leads to) by a file, where the user may: told now. A link to a file, or to nothing,
+ * is replaced. */
+static status check_place(const char *path, err *e) {
+    struct stat st;
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) return OK;
+    return fail(e, E_IO, "%s: cannot create: it is %s", path,
+                S_ISDIR(st.st_mode) ? "a folder" : "no regular file, and would be replaced");
+}
+
 status out_open(out_file **out, const char *path, int mode, err *e) {
+    const status place = check_place(path, e);
+    if (place != OK) return place;
     out_file *f = calloc(1, sizeof *f);
     const size_t room = strlen(path) + 32;
     if (f) {

@@ -32,7 +32,7 @@ void map_drop(const file_map *m, uint64_t at, uint64_t n);
 /* The whole of a regular file, at most `limit` bytes (E_LIMIT beyond). */
 status file_read(buf *out, const char *path, uint64_t limit, err *e);
 
-/* A file being written. */
+/* A file being written. Its name may be taken by a file or a link, which it replaces, and by nothing else. */
 typedef struct out_file out_file;
 
 status out_open(out_file **out, const char *path, int mode, err *e);

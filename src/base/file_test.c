@@ -384,13 +384,32 @@ TEST(a_place_that_cannot_be_written_is_refused_at_once) {
     leave();
 }
 
-TEST(a_name_that_is_a_folder_fails_at_the_end_and_leaves_nothing) {
+/* Before any work: the rename at the end would fail, or put a file where a device was. */
+TEST(a_name_that_is_no_file_is_refused_at_once) {
     REQUIRE(enter());
-    REQUIRE(mkdir(at("out"), 0700) == 0);
-    put("out/inside", "theirs", 6);
+    REQUIRE(mkdir(at("folder"), 0700) == 0 && mkfifo(at("pipe"), 0600) == 0);
+    REQUIRE(symlink("folder", at("to_folder")) == 0 && symlink("pipe", at("to_pipe")) == 0);
+    REQUIRE(symlink("/dev/null", at("to_device")) == 0 &&
+            symlink("nowhere", at("to_nothing")) == 0);
+    cannot_create(at("folder"), "folder");
+    cannot_create(at("to_folder"), "folder");
+    cannot_create(at("pipe"), "no regular file");
+    cannot_create(at("to_pipe"), "no regular file");
+    cannot_create(at("to_device"), "no regular file");
+    CHECK(entries() == 6);
+    out_file *f = NULL;
+    REQUIRE(out_open(&f, at("to_nothing"), 0600, NULL) == OK && out_finish(f, NULL) == OK);
+    CHECK(entries() == 6 && holds("to_nothing", "", 0) && access(at("nowhere"), F_OK) != 0);
+    leave();
+}
+
+TEST(a_name_that_becomes_a_folder_fails_at_the_end_and_leaves_nothing) {
+    REQUIRE(enter());
     out_file *f = NULL;
     err e = {0};
     REQUIRE(out_open(&f, at("out"), 0600, NULL) == OK);
+    REQUIRE(mkdir(at("out"), 0700) == 0);
+    put("out/inside", "theirs", 6);
     CHECK(out_write(f, "ours", 4, NULL) == OK);
     CHECK(out_finish(f, &e) == E_IO && strstr(e.text, "rename failed"));
     CHECK(entries() == 1 && holds("out/inside", "theirs", 6));
