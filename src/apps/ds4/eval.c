@@ -22,6 +22,14 @@ static status read_ids(tokens *out, const ds4_cli *o, err *e) {
     return OK;
 }
 
+static status check_ids(const tokens *t, uint32_t vocab, const char *path, err *e) {
+    for (size_t i = 0; i < t->n; i++)
+        if (t->id[i] < 0 || (uint32_t)t->id[i] >= vocab)
+            return fail(e, E_FORMAT, "%s: token id %d (number %zu of %zu) is not in the model's vocabulary of %u",
+                        path, t->id[i], i + 1, t->n, vocab);
+    return OK;
+}
+
 typedef struct eval {
     const ds4_cli *o;
     engine *en;
@@ -75,6 +83,7 @@ static status run_all(eval *v, const tokens *t, const model *m) {
         at += n;
         if (st == OK) progress_to(&bar, at);
     }
+    if (st == OK && v->o->save_at_given && v->o->save_at == all) st = save_and_reload(v); /* nothing follows, but it must load */
     progress_end(&bar);
     return st;
 }
@@ -116,6 +125,7 @@ status eval_run(const ds4_cli *o, run_stats *stats, err *e) {
     if (st == OK && o->save_at_given && (o->save_at < 1 || o->save_at > t.n))
         st = fail(e, E_USAGE, "--save-at %llu: %s holds %zu tokens", (unsigned long long)o->save_at, o->eval_tokens, t.n);
     if (st == OK) st = model_open(&m, o->model, o->mtp, e);
+    if (st == OK) st = check_ids(&t, model_shape(m)->n_vocab, o->eval_tokens, e);
     if (st == OK) st = open_engine(&v, m, (uint32_t)t.n);
     if (st == OK) st = open_outputs(&v);
     stats->load_s = clock_seconds() - start;
