@@ -92,7 +92,7 @@ $(B)/bin/$(call appname,$(1)): $(B)/obj/src/apps/$(1).o $(B)/libcore.a
 endef
 $(foreach a,$(APPS:src/apps/%.c=%),$(eval $(call link_app,$(a))))
 $(filter $(B)/test/tests/%,$(TESTS) $(SCRIPTS)): | $(BINS)
-$(SCRIPTS): | $(HELPERS) $(DATA)
+$(SCRIPTS): | $(HELPERS) $(EXAMPLES) $(DATA)
 $(B)/test/%: $(B)/obj/%.o $(B)/libcore.a | $(DATA)
 	$(link) $(LDLIBS) $(EDITLIB) $(if $(TESTPKG),$(shell pkg-config --libs $(TESTPKG)))
 $(B)/test/tests/%: tests/%.sh $(PUBLIC)
