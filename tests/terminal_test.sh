@@ -73,7 +73,7 @@ an_unknown_command_is_said_to_be_one() {
 lines_joined_by_a_backslash_are_one_message() {
     keys 'first \' Enter
     shows '^\. ' && keys 'second' Enter && shows 'tok/s; read' && keys C-c
-    shows 'stopped|cut by' && keys Up && shows 'first .second'
+    shows 'stopped|cut by' && keys Up && shows '^> first $' && shows '^second$'
     keys C-u
 }
 a_resized_terminal_is_written_on_in_its_new_width() {
@@ -86,7 +86,7 @@ a_resized_terminal_is_written_on_in_its_new_width() {
 a_paste_of_two_lines_is_one_message() {
     t set-buffer -b paste "$(printf 'pasted one\npasted two')"
     t paste-buffer -p -b paste -t chat
-    shows 'pasted one.pasted two' && keys Enter && sleep 1 && keys C-c
+    shows '^> pasted one$' && shows '^pasted two$' && keys Enter && sleep 1 && keys C-c
     shows '(stopped|cut by)' || return 1
     keys /undo Enter
     shows 'took back the last message'

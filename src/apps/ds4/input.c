@@ -140,8 +140,8 @@ static status refill(lines *l, err *e) {
     return OK;
 }
 
-status lines_next(lines *l, line *out, bool *more, err *e) {
-    line found = {0};
+status lines_next(lines *l, input_line *out, bool *more, err *e) {
+    input_line found = {0};
     for (;;) {
         const size_t n = l->text.n - l->known;
         const char *from = n ? l->text.data + l->known : NULL;

@@ -26,11 +26,11 @@ status input_read(buf *out, const char *path, size_t limit,
 
 typedef struct lines lines;
 
-typedef struct line {
+typedef struct input_line {
     const char *p; /* without the line's end; until the next lines_next */
     size_t n;
     bool too_long; /* above INPUT_LINE_MOST: its beginning only         */
-} line;
+} input_line;
 
 status lines_open(lines **out, const char *path, const volatile sig_atomic_t *interrupted, err *e);
 void lines_close(lines *l); /* NULL is fine */
@@ -38,7 +38,7 @@ void lines_close(lines *l); /* NULL is fine */
 /* The next line, or *more false at the end. A last line needs no line end. Before it waits for
  * input that is not a regular file it flushes stdout: who feeds a line at a time sees the answer
  * to each. */
-status lines_next(lines *l, line *out, bool *more, err *e);
+status lines_next(lines *l, input_line *out, bool *more, err *e);
 
 uint64_t lines_size(const lines *l); /* of a regular file, else 0 */
 uint64_t lines_done(const lines *l); /* bytes read so far         */

@@ -146,9 +146,9 @@ static status parse(const ds4_cli *o, err *e) {
 /* ------------------------------------------------------------------ lines */
 
 /* Appends what a line becomes, an error object included. Fails only when the run cannot go on. */
-typedef status answer_line(buf *out, const ds4_cli *o, const tokenizer *t, const line *in, err *e);
+typedef status answer_line(buf *out, const ds4_cli *o, const tokenizer *t, const input_line *in, err *e);
 
-static status encode_line(tokens *ids, const tokenizer *t, const line *in, err *e) {
+static status encode_line(tokens *ids, const tokenizer *t, const input_line *in, err *e) {
     json_doc *doc;
     status st = json_parse(&doc, in->p, in->n, 0, "line", e);
     if (st != OK) return st;
@@ -172,7 +172,7 @@ static void put_error(buf *out, const err *why) {
     buf_char(out, '}');
 }
 
-static status tokenize_line(buf *out, const ds4_cli *o, const tokenizer *t, const line *in,
+static status tokenize_line(buf *out, const ds4_cli *o, const tokenizer *t, const input_line *in,
                             err *e) {
     tokens ids = {0};
     err why = {0};
@@ -184,17 +184,17 @@ static status tokenize_line(buf *out, const ds4_cli *o, const tokenizer *t, cons
     return st == E_NOMEM ? fail(e, st, "%s", why.text) : OK;
 }
 
-static status render_line(buf *out, const ds4_cli *o, const tokenizer *t, const line *in, err *e) {
+static status render_line(buf *out, const ds4_cli *o, const tokenizer *t, const input_line *in, err *e) {
     (void)o, (void)t;
     return case_render_line(out, in->p, in->n, e);
 }
 
-static status parse_line(buf *out, const ds4_cli *o, const tokenizer *t, const line *in, err *e) {
+static status parse_line(buf *out, const ds4_cli *o, const tokenizer *t, const input_line *in, err *e) {
     (void)t;
     return case_parse_line(out, in->p, in->n, o->strict, e);
 }
 
-static status one_line(buf *out, const ds4_cli *o, const tokenizer *t, const line *in,
+static status one_line(buf *out, const ds4_cli *o, const tokenizer *t, const input_line *in,
                        answer_line *answer, err *e) {
     status st = OK;
     buf_clear(out);
@@ -218,7 +218,7 @@ static status each_line(const ds4_cli *o, const char *path, const char *doing, c
     progress_start(&bar, isatty(STDOUT_FILENO) ? NULL : stderr, doing, lines_size(in),
                    PROGRESS_BYTES);
     buf out = {0};
-    line l;
+    input_line l;
     bool more = false;
     for (st = lines_next(in, &l, &more, e); st == OK && more; st = lines_next(in, &l, &more, e)) {
         st = cli_interrupted(o) ? fail(e, E_CANCELLED, "interrupted")
