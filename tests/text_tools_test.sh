@@ -207,7 +207,8 @@ check ctrl_c_ends_a_wait_for_input ctrl_c_waiting
 
 # ---- refusals
 
-check nothing_to_do_is_said refuses 2 'ds4 --help' "$ds4" -m "$words"
+check a_chat_needs_more_than_words refuses 1 'words.gguf' "$ds4" -m "$words"
+check vocab_only_is_not_for_a_chat refuses 2 'vocab-only' "$ds4" -m "$words" --vocab-only
 check two_things_at_once_are_refused refuses 2 'render.*parse' "$ds4" --render x --parse y
 check two_prompts_are_refused refuses 2 '-p and -f' "$ds4" -m "$words" --dump-tokens -p x -f y
 check dump_tokens_needs_a_text refuses 2 '-p TEXT' "$ds4" -m "$words" --dump-tokens

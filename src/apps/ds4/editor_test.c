@@ -126,7 +126,9 @@ static void type(typist *t, const char *keys) {
 }
 
 /* It asks for the next line. */
-static bool asks(typist *t, const char *prompt) { return sees(t, "\x1b[?2004h") && sees(t, prompt); }
+static bool asks(typist *t, const char *prompt) {
+    return sees(t, "\x1b[?2004h") && sees(t, prompt);
+}
 static bool waits(typist *t) { return asks(t, "> "); }
 
 /* The next message. */
