@@ -146,7 +146,6 @@ typedef struct object {
 
 struct dsml_reader {
     const chat *c;
-    size_t limit;
     dsml_events on;
     enum { AT_GAP, IN_TAG, AT_VALUE, IN_VALUE } where;
     bool failed;
@@ -171,11 +170,10 @@ struct dsml_reader {
     size_t n_partial;
 };
 
-dsml_reader *dsml_reader_new(const chat *c, size_t limit, const dsml_events *events) {
+dsml_reader *dsml_reader_new(const chat *c, const dsml_events *events) {
     dsml_reader *d = calloc(1, sizeof *d);
     if (!d) return NULL;
     d->c = c;
-    d->limit = limit;
     d->on = *events;
     return d;
 }
@@ -296,36 +294,32 @@ static void end_value(dsml_reader *d) {
     }
 }
 
-static dsml_state value_symbol(dsml_reader *d, unsigned symbol) {
+static void value_symbol(dsml_reader *d, unsigned symbol) {
     const char byte = (char)symbol, *p = symbol < 256 ? &byte : symbol_text(symbol);
     const size_t n = symbol < 256 ? 1 : strlen(p);
-    if (!d->streaming) {
-        if (n > d->limit - d->value.n) return DSML_BROKEN;
-        buf_add(&d->value, p, n);
-        return DSML_MORE;
-    }
-    for (size_t i = 0; i < n; i++) string_byte(d, p[i]);
-    return DSML_MORE;
+    if (!d->streaming) buf_add(&d->value, p, n);
+    for (size_t i = 0; d->streaming && i < n; i++) string_byte(d, p[i]);
 }
 
 /* Inside a value: text, or what may become its closing tag. */
-static dsml_state read_value(dsml_reader *d, unsigned symbol) {
-    if (d->n_partial == 0 && symbol != '<') return value_symbol(d, symbol);
+static void read_value(dsml_reader *d, unsigned symbol) {
+    if (d->n_partial == 0 && symbol != '<') {
+        value_symbol(d, symbol);
+        return;
+    }
     d->partial[d->n_partial++] = (uint16_t)symbol;
     dsml_marker marker = MARKER_NONE;
     const tag_match m = dsml_match_tag(d->partial, d->n_partial, true, "parameter", &marker);
-    if (m == TAG_PARTIAL) return DSML_MORE;
+    if (m == TAG_PARTIAL) return;
     const size_t n = d->n_partial;
     d->n_partial = 0;
     if (m == TAG_YES && belongs(marker, d->marker)) {
         end_value(d);
-        return DSML_MORE;
+        return;
     }
-    dsml_state st = DSML_MORE;
     const bool again = symbol == '<' && n > 1; /* it may begin the tag itself */
-    for (size_t i = 0; st == DSML_MORE && i < n - again; i++) st = value_symbol(d, d->partial[i]);
+    for (size_t i = 0; i < n - again; i++) value_symbol(d, d->partial[i]);
     if (again) d->partial[d->n_partial++] = '<';
-    return st;
 }
 
 /* ---- tags ---- */
@@ -482,13 +476,13 @@ static dsml_state read_tag(dsml_reader *d, unsigned symbol) {
  * all. */
 static dsml_state read_value_start(dsml_reader *d, unsigned symbol) {
     if (d->n_partial == 0 && is_blank(symbol)) {
-        if (d->value.n == d->limit) return DSML_BROKEN;
         buf_char(&d->value, (char)symbol);
         return DSML_MORE;
     }
     if (d->n_partial == 0 && symbol != '<') {
         begin_value(d);
-        return read_value(d, symbol);
+        read_value(d, symbol);
+        return DSML_MORE;
     }
     d->partial[d->n_partial++] = (uint16_t)symbol;
     dsml_marker marker = MARKER_NONE;
@@ -498,8 +492,8 @@ static dsml_state read_value_start(dsml_reader *d, unsigned symbol) {
     uint16_t seen[PARTIAL_MOST + 1];
     memcpy(seen, d->partial, n * sizeof *seen);
     d->n_partial = 0;
-    dsml_state st = DSML_MORE;
     if (m == TAG_YES && belongs(marker, d->marker)) {
+        dsml_state st = DSML_MORE;
         if (d->depth == OBJECTS_MOST) return DSML_BROKEN;
         d->objects[d->depth++] = (object){d->schema, false};
         tell(d, "{");
@@ -508,8 +502,8 @@ static dsml_state read_value_start(dsml_reader *d, unsigned symbol) {
         return st;
     }
     begin_value(d);
-    for (size_t i = 0; st == DSML_MORE && i < n; i++) st = read_value(d, seen[i]);
-    return st;
+    for (size_t i = 0; i < n; i++) read_value(d, seen[i]);
+    return DSML_MORE;
 }
 
 dsml_state dsml_read(dsml_reader *d, unsigned symbol) {
@@ -521,11 +515,21 @@ dsml_state dsml_read(dsml_reader *d, unsigned symbol) {
         return DSML_MORE;
     case IN_TAG: return read_tag(d, symbol);
     case AT_VALUE: return read_value_start(d, symbol);
-    case IN_VALUE: return read_value(d, symbol);
+    case IN_VALUE: read_value(d, symbol); return DSML_MORE;
     }
     return DSML_BROKEN;
 }
 
 void dsml_flush(dsml_reader *d) {
     if (d->where == IN_VALUE && d->streaming) tell_fragment(d, false);
+}
+
+void dsml_abandon(dsml_reader *d) {
+    if (d->where != IN_VALUE) return;
+    for (size_t i = 0; i < d->n_partial; i++) value_symbol(d, d->partial[i]);
+    d->n_partial = 0;
+    if (!d->streaming) d->on.argument(d->on.self, d->value.data ? d->value.data : "", d->value.n);
+    buf_add(&d->fragment, escaped_close, d->escape_matched);
+    d->escape_matched = 0;
+    if (d->streaming) tell_fragment(d, true);
 }

@@ -24,7 +24,7 @@
  * take the last).
  *
  * I1  The argument fragments of a call, joined, are a JSON object, however the text was cut.
- * I2  Memory stays within a few times `limit`.
+ * I2  Memory stays within a few dozen bytes a symbol of the block: whoever feeds it sets the limit.
  */
 #ifndef DS4_CHAT_DSML_H
 #define DS4_CHAT_DSML_H
@@ -78,10 +78,11 @@ typedef struct dsml_reader dsml_reader;
 
 /* A reader for one block, from behind its opening tag. `c` (may be NULL) has the schemas and must
  * outlive the reader. */
-dsml_reader *dsml_reader_new(const chat *c, size_t limit, const dsml_events *events);
+dsml_reader *dsml_reader_new(const chat *c, const dsml_events *events);
 void dsml_reader_free(dsml_reader *d);
 dsml_state dsml_read(dsml_reader *d, unsigned symbol);
 void dsml_flush(dsml_reader *d);          /* tells what is known so far */
+void dsml_abandon(dsml_reader *d);        /* tells all there is of a value that will not end */
 bool dsml_in_value(const dsml_reader *d); /* between a parameter's tags */
 bool dsml_failed(const dsml_reader *d);   /* out of memory              */
 /* How many symbols of a tag have been read, also when it was that tag which broke the block; 0

@@ -284,7 +284,7 @@ static void begin_block(reply *r) {
     const dsml_events on = {r, on_call, on_argument, on_call_end};
     tell_half(r);
     show(r);
-    r->reader = dsml_reader_new(r->o.chat, r->o.block_limit, &on);
+    r->reader = dsml_reader_new(r->o.chat, &on);
     if (!r->reader) r->failed = true;
     const symbols spare = r->block;
     r->block = r->held;
@@ -343,10 +343,12 @@ static void end_block(reply *r) {
 /* The block is none. What has not been told comes back as text, up to symbol `resume`; the rest is
  * read again. */
 static void break_block(reply *r, size_t resume) {
+    const bool told = r->o.stream_calls && r->n_calls > r->calls_before;
+    if (told) dsml_abandon(r->reader);
+    if (dsml_failed(r->reader)) r->failed = true;
     dsml_reader_free(r->reader);
     r->reader = NULL;
     r->place = TEXT;
-    const bool told = r->o.stream_calls && r->n_calls > r->calls_before;
     if (told) {
         if (r->call_open) end_call(r, false);
         r->tail_broken = true;

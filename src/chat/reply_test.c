@@ -16,6 +16,7 @@
 #define CALL(name, inner) "<｜DSML｜invoke name=\"" name "\">\n" inner "</｜DSML｜invoke>\n"
 #define STRING(name, value)                                                                        \
     "<｜DSML｜parameter name=\"" name "\" string=\"true\">" value "</｜DSML｜parameter>\n"
+#define STRING_OPEN "<｜DSML｜parameter name=\"a\" string=\"true\">"
 #define JSON(name, value)                                                                          \
     "<｜DSML｜parameter name=\"" name "\" string=\"false\">" value "</｜DSML｜parameter>\n"
 
@@ -382,6 +383,7 @@ TEST(malformed_blocks_are_text) {
         snprintf(want, sizeof want, "T(%s)$stop", visible);
         BECOMES(broken[i], want);
         check_cuts(broken[i], strlen(broken[i]), &chat_mode);
+        check_cuts(broken[i], strlen(broken[i]), &streaming);
         /* An end token behind it ends it, and is not part of it. */
         char ended[2048];
         snprintf(ended, sizeof ended, "%s" EOS, broken[i]);
@@ -410,6 +412,21 @@ TEST(a_streamed_call_that_breaks_off_says_so) {
                   "C(f)A({}).C(g)A({)!T(x</｜DSML｜invoke>\n)$tool_calls"));
 }
 
+TEST(what_was_read_of_a_streamed_value_is_told_when_it_breaks_off) {
+    static const char *const cut[][2] = {
+        {STRING_OPEN "x &lt;/｜DS</｜DSML｜para", "\"x &lt;/｜DS</｜DSML｜para"},
+        {STRING_OPEN "\xe2\x82", "\"\xef\xbf\xbd"},
+        {"<｜DSML｜parameter name=\"a\" string=\"false\"> [1, {</", " [1, {</"}};
+    for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
+        char text[400], want[400];
+        snprintf(text, sizeof text, OPEN "<｜DSML｜invoke name=\"f\">%s", cut[i][0]);
+        snprintf(want, sizeof want, "C(f)A({\"a\": %s)!$stop", cut[i][1]);
+        CHECK_SAY(!strcmp(shown(text, &streaming, false), want), "%s\nnot %s",
+                  shown(text, &streaming, false), want);
+        check_cuts(text, strlen(text), &streaming);
+    }
+}
+
 TEST(a_block_beyond_the_limit_is_text) {
     const reply_options o = {.block_limit = 200};
     char text[600] =
@@ -421,6 +438,7 @@ TEST(a_block_beyond_the_limit_is_text) {
     snprintf(want, sizeof want, "T(%s)$stop", text);
     CHECK_SAY(!strcmp(shown(text, &o, false), want), "%s", shown(text, &o, false));
     check_cuts(text, strlen(text), &o);
+    check_cuts(text, strlen(text), &(reply_options){.block_limit = 200, .stream_calls = true});
 }
 
 TEST(without_calls_a_block_is_text) {
