@@ -23,7 +23,7 @@ status reading_open(model **m, engine **en, talker **t, const ds4_cli *o, run_st
     const double start = clock_seconds();
     const talk_settings set = settings_of(o);
     const engine_options eo = cli_engine(o);
-    status st = model_open(m, o->model, NULL, e);
+    status st = model_open(m, o->model, o->mtp, e);
     if (st == OK) st = engine_open(en, *m, &eo, e);
     if (st == OK) st = talker_new(t, *m, o->model, *en, &set, e);
     if (st == OK && o->system) st = talker_set_system(*t, o->system, strlen(o->system), e);
