@@ -93,6 +93,11 @@ TEST(a_chain_depends_on_every_link_and_their_order) {
         if (hash128_equal(h, second) || h.lo == second.lo || h.hi == second.hi)
             CHECK_SAY(0, "bit %d of the seed", bit);
     }
+    /* The history goes into the bytes' own hash, it is not laid over it: differences do not carry
+     * over. */
+    const hash128 a0 = hash128_chain(zero, b, 50), b0 = hash128_chain(zero, b + 50, 50);
+    const hash128 a1 = hash128_chain(first, b, 50), b1 = hash128_chain(first, b + 50, 50);
+    CHECK((a0.lo ^ b0.lo) != (a1.lo ^ b1.lo) && a0.hi - b0.hi != a1.hi - b1.hi);
     const hash128 turned = {first.hi, first.lo};
     CHECK(!hash128_equal(hash128_chain(turned, b + 100, 100), second));
 }
