@@ -524,11 +524,24 @@ void dsml_flush(dsml_reader *d) {
     if (d->where == IN_VALUE && d->streaming) tell_fragment(d, false);
 }
 
+/* As it is, but in whole characters. */
+static void tell_raw(dsml_reader *d, const char *p, size_t n) {
+    buf text = {0};
+    while (n) {
+        const utf8_char c = utf8_next(p, n);
+        buf_add(&text, c.valid ? p : "\xef\xbf\xbd", c.valid ? c.bytes : 3);
+        p += c.bytes, n -= c.bytes;
+    }
+    if (text.failed) d->failed = true;
+    else d->on.argument(d->on.self, text.data, text.n);
+    buf_free(&text);
+}
+
 void dsml_abandon(dsml_reader *d) {
     if (d->where != IN_VALUE) return;
     for (size_t i = 0; i < d->n_partial; i++) value_symbol(d, d->partial[i]);
     d->n_partial = 0;
-    if (!d->streaming) d->on.argument(d->on.self, d->value.data ? d->value.data : "", d->value.n);
+    if (!d->streaming) tell_raw(d, d->value.data, d->value.n);
     buf_add(&d->fragment, escaped_close, d->escape_matched);
     d->escape_matched = 0;
     if (d->streaming) tell_fragment(d, true);

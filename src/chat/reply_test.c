@@ -416,7 +416,7 @@ TEST(what_was_read_of_a_streamed_value_is_told_when_it_breaks_off) {
     static const char *const cut[][2] = {
         {STRING_OPEN "x &lt;/｜DS</｜DSML｜para", "\"x &lt;/｜DS</｜DSML｜para"},
         {STRING_OPEN "\xe2\x82", "\"\xef\xbf\xbd"},
-        {"<｜DSML｜parameter name=\"a\" string=\"false\"> [1, {</", " [1, {</"}};
+        {"<｜DSML｜parameter name=\"a\" string=\"false\"> [1, {\xff</", " [1, {\xef\xbf\xbd</"}};
     for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
         char text[400], want[400];
         snprintf(text, sizeof text, OPEN "<｜DSML｜invoke name=\"f\">%s", cut[i][0]);
