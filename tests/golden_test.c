@@ -349,11 +349,13 @@ static const char *own(void) {
 TEST(logits_equal_the_references_for_plain_storage) { check_checkpoint(own(), "a_plain", "native"); }
 TEST(logits_equal_the_references_for_fp4_and_fp8_storage) { check_checkpoint(own(), "b_fp4fp8", "native"); }
 TEST(logits_equal_the_references_for_float32_storage) {
+    if (TEST_SLOWNESS > 1) SKIP("too slow with a sanitizer; the plain build runs it");
     check_checkpoint(own(), "a_plain", "f32");
     check_checkpoint(own(), "b_fp4fp8", "f32");
 }
 TEST(rounded_weights_give_the_logits_of_what_they_were_rounded_to) {
     static const char *const types[] = {"q8_0", "f16", "bf16"};
+    if (TEST_SLOWNESS > 1) SKIP("too slow with a sanitizer; the plain build runs it");
     for (size_t i = 0; i < 3; i++) {
         check_rounded_weights("a_plain", types[i]);
         check_rounded_weights("b_fp4fp8", types[i]);
