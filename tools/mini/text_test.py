@@ -2,12 +2,14 @@
 
     /usr/bin/python3 tools/mini/text_test.py [-v]
 
-DS4_FIXTURES   a folder with tokenizer/{vocab.bin,merges.bin,added_tokens.jsonl,cases.jsonl} and
-               prompt/{templates,effort_prefixes,encode,official_encode}.json
+DS4_FIXTURES   a folder with tokenizer/ and prompt/ as in tests/data, its files packed with xz or
+               not; tests/data if unset
 DS4_BIN        a folder with ds4 and ds4-convert; build/bin if unset
-Tests whose data or programs are absent are skipped.
+A test whose data, programs or library are absent is skipped. The last line counts as the other
+test programs of this project do.
 """
 import json
+import lzma
 import math
 import os
 import random
@@ -24,29 +26,40 @@ import render  # noqa: E402
 from case import Case, assistant, call, system, tool, user  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(bpe.HERE))
-FIXTURES = os.environ.get("DS4_FIXTURES", "")
+FIXTURES = os.environ.get("DS4_FIXTURES", os.path.join(ROOT, "tests", "data"))
 BIN = os.environ.get("DS4_BIN", os.path.join(ROOT, "build", "bin"))
-needs_fixtures = unittest.skipUnless(os.path.isdir(FIXTURES), "DS4_FIXTURES names no folder")
 needs_programs = unittest.skipUnless(
     all(os.access(os.path.join(BIN, name), os.X_OK) for name in ("ds4", "ds4-convert")),
     "no ds4 and ds4-convert in DS4_BIN")
 
 
+def fixture_bytes(name):
+    path = os.path.join(FIXTURES, name)
+    if os.path.exists(path + ".xz"):
+        with lzma.open(path + ".xz") as f:
+            return f.read()
+    if not os.path.exists(path):
+        raise unittest.SkipTest(f"no {path}")
+    with open(path, "rb") as f:
+        return f.read()
+
+
 def fixture(name):
-    with open(os.path.join(FIXTURES, name), encoding="utf-8") as f:
-        return [json.loads(line) for line in f] if name.endswith("l") else json.load(f)
+    text = fixture_bytes(name).decode()
+    if name.endswith(".jsonl"):
+        return [json.loads(line) for line in text.split("\n") if line]
+    return json.loads(text)
 
 
 def real_vocabulary():
-    with open(os.path.join(FIXTURES, "tokenizer/vocab.bin"), "rb") as f:
-        raw = f.read()
+    raw = fixture_bytes("tokenizer/vocab.bin")
     tokens, at = [], 0
     while at < len(raw):
         (n,) = struct.unpack_from("<H", raw, at)
         tokens.append(raw[at + 2:at + 2 + n])
         at += 2 + n
-    with open(os.path.join(FIXTURES, "tokenizer/merges.bin"), "rb") as f:
-        merges = [(tokens[a], tokens[b]) for a, b, _ in struct.iter_unpack("<3I", f.read())]
+    merges = [(tokens[a], tokens[b])
+              for a, b, _ in struct.iter_unpack("<3I", fixture_bytes("tokenizer/merges.bin"))]
     added = [(row["content"], row["special"]) for row in fixture("tokenizer/added_tokens.jsonl")]
     return bpe.Vocabulary(merges, added)
 
@@ -199,7 +212,6 @@ class Learning(unittest.TestCase):
             self.assertEqual(theirs.decode(ids, skip_special_tokens=False), self.vocab.decode(ids))
 
 
-@needs_fixtures
 class OfficialTokens(unittest.TestCase):
     def test_all_cases_have_the_reference_ids(self):
         for case in fixture("tokenizer/cases.jsonl"):
@@ -281,7 +293,16 @@ def as_request(case):
         "reasoning_effort": None, "add_default_bos_token": True}}
 
 
-@needs_fixtures
+def effort_text():
+    """What the reference puts before the first message at the highest effort."""
+    for case in fixture("prompt/encode.json"):
+        args = case["args"]
+        if args["thinking_mode"] == "thinking" and args["reasoning_effort"] == "max" \
+                and args["add_default_bos_token"] and case["messages"][0]["role"] == "user":
+            return case["expected"].split(render.USER)[0][len(render.BOS):]
+    raise AssertionError("no such case")
+
+
 class OfficialPrompts(unittest.TestCase):
     def test_the_templates_are_the_official_ones(self):
         official = fixture("prompt/templates.json")
@@ -289,7 +310,7 @@ class OfficialPrompts(unittest.TestCase):
 
     def test_all_prompts_of_our_forms_are_the_reference_bytes_and_ids(self):
         seen = {"text": 0, "ids": 0, "thinking": 0, "tools": 0, "calls": 0}
-        prefixes = fixture("prompt/effort_prefixes.json")["preview"]
+        maximum = effort_text()
         for case in fixture("prompt/encode.json") + fixture("prompt/official_encode.json"):
             args, ours = case["args"], as_ours(case["messages"])
             thinking = args["thinking_mode"] == "thinking"
@@ -299,8 +320,8 @@ class OfficialPrompts(unittest.TestCase):
             if thinking and not args["drop_thinking"] and not tools:
                 continue
             with self.subTest(case["name"]):
-                p = render.prompt(messages, tools, thinking,
-                                  prefixes[args["reasoning_effort"] or "none"])
+                prefix = maximum if args["reasoning_effort"] == "max" else ""
+                p = render.prompt(messages, tools, thinking, prefix)
                 self.assertEqual(p.text(), case["expected"])
                 seen["text"] += 1
                 seen["thinking"] += thinking
@@ -471,7 +492,7 @@ class Programs(unittest.TestCase):
         done = subprocess.run([os.path.join(BIN, "ds4"), *args, "-"], input=text, text=True,
                               capture_output=True, check=False, timeout=120)
         self.assertEqual(done.returncode, 0, done.stderr)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return [json.loads(line) for line in done.stdout.split("\n") if line]
 
     def test_tokens_are_the_engines(self):
         self.assertEqual(self.converted.returncode, 0, self.converted.stderr)
@@ -491,5 +512,16 @@ class Programs(unittest.TestCase):
         self.assertEqual(texts, [render.text(case) for case in cases])
 
 
+def main():
+    tests = unittest.main(exit=False).result
+    for _, why in tests.skipped:
+        print(f"skipped: {why}")
+    failed = len({getattr(test, "test_case", test).id()
+                  for test, _ in tests.failures + tests.errors})
+    skipped = len(tests.skipped)
+    print(f"{tests.testsRun - failed - skipped} passed, {failed} failed, {skipped} skipped")
+    sys.exit(failed > 0 or tests.testsRun == 0)
+
+
 if __name__ == "__main__":
-    unittest.main()
+    main()
