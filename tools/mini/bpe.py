@@ -10,7 +10,8 @@ The same tokeniser as the large model's, with fewer merges:
     id 259 + merges..   the other added tokens, then unused ones up to a multiple of 64
 
 I1  Merges never cross the border of a piece, and digits are in no merge: each is one token.
-I2  No two merges make the same bytes.
+I2  No two merges make the same bytes: as long as nothing is merged across the ends of a stretch of
+    bytes, what happens inside it is the same wherever it stands.
 I3  encode() never gives an added token, whatever the text; encode_with_added() is for text that
     the program itself wrote.
 """
@@ -106,12 +107,12 @@ class Learner:
     def entry(self, pair):
         return (-self.count[pair], self.texts[pair[0]], self.texts[pair[1]], pair)
 
-    def most_frequent(self, known):
+    def most_frequent(self):
         """The most frequent pair that may become a token; equal ones by their bytes."""
         while self.heap:
             negative, left, right, pair = heapq.heappop(self.heap)
             now = self.count[pair]
-            if now < 2 or len(left) + len(right) > LONGEST or left + right in known:
+            if now < 2 or len(left) + len(right) > LONGEST:
                 continue
             if now == -negative:
                 return pair
@@ -153,14 +154,13 @@ def train(counts_of_pieces, merges_wanted):
     """The merges, (left bytes, right bytes) each, learnt from {piece: how often}; fewer than
     wanted if nothing is left to merge."""
     learner = Learner(counts_of_pieces)
-    merges, known = [], set()
+    merges = []
     while len(merges) < merges_wanted:
-        pair = learner.most_frequent(known)
+        pair = learner.most_frequent()
         if pair is None:
             break
         left, right = (learner.texts[symbol] for symbol in pair)
-        merges.append((left, right))
-        known.add(left + right)
+        merges.append((left, right))  # of new bytes: see I2
         learner.merge(pair)
     return merges
 

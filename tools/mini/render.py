@@ -8,7 +8,7 @@ one run, split into pieces together; so a message breaks into the same pieces he
 and in the official encoder.
 
     <BOS>system\\n\\n## Tools ...<User>question<Assistant><think>reasoning</think>answer<EOS>
-                                                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^ weight 1
+                                                                  ^^^^ weight 1 ^^^^^^^^^^^^^^
 
 Weight 1 has what the assistant must write: all after the <think> or </think> that opens its turn,
 EOS included. In thinking mode reasoning is shown in the last turn, and with tools in every turn;

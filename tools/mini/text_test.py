@@ -155,6 +155,14 @@ class Learning(unittest.TestCase):
                      for w, n in words.items()}
         self.assertEqual(bpe.train(counts, 60), merges)
 
+    def test_no_two_merges_make_the_same_bytes(self):
+        rng = random.Random(11)
+        counts = {"".join(rng.choices("ab", k=rng.randint(2, 30))): rng.randint(1, 50)
+                  for _ in range(2000)}
+        merges = bpe.train(counts, 1000)
+        self.assertEqual(len(merges), 1000)
+        self.assertEqual(len({a + b for a, b in merges}), 1000)
+
     def test_digits_are_in_no_merge_and_no_merge_is_long(self):
         counts = bpe.count_pieces(["12 123 1234 a1 1a ١٢٣", "antidisestablishmentarianism"] * 50)
         for left, right in bpe.train(counts, 1000):
