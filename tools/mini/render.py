@@ -13,13 +13,18 @@ and in the official encoder.
 Weight 1 has what the assistant must write: all after the <think> or </think> that opens its turn,
 EOS included. In thinking mode reasoning is shown in the last turn, and with tools in every turn;
 where it is not shown the turn opens with </think>.
+
+    tools/mini/render.py FOLDER [MERGES [CASES]]
+
+learns the vocabulary from that many cases of all lessons and writes FOLDER/tokenizer.json.
 """
 import json
 import os
 import re
+import sys
 
 import bpe
-from case import Case
+from case import SKILLS, Case, draw, rng_for
 
 with open(os.path.join(bpe.HERE, "templates.json"), encoding="utf-8") as file:
     TEMPLATES = json.load(file)
@@ -225,3 +230,32 @@ def learn(cases, merges_wanted):
             for run, _ in prompt(case.messages, case.tools, case.thinking).runs(blank)
             if isinstance(run, str))
     return bpe.Vocabulary(bpe.train(bpe.count_pieces(runs), merges_wanted))
+
+
+LONG_SHARE = 50      # a long case for this many short ones, since it is as long as they all
+LONG_TOKENS = 2000
+
+
+def drawn(n):
+    """n cases of all lessons, each skill as often as it is taught."""
+    rng = rng_for("vocabulary")
+    short, long = ([s for s in SKILLS.values() if s.long == is_long] for is_long in (False, True))
+    for i in range(n):
+        skills = long if long and i % LONG_SHARE == 0 else short
+        one = rng.choices(skills, [s.weight for s in skills])[0]
+        yield draw(one, rng, i % 2 == 1, tokens=LONG_TOKENS)
+
+
+def main():
+    if not 2 <= len(sys.argv) <= 4:
+        sys.exit("usage: tools/mini/render.py FOLDER [MERGES [CASES]]")
+    import lessons  # they fill the table of skills, and are not needed for anything else here
+    lessons.load()
+    wanted, n = (int(a) for a in (sys.argv[2:] + ["4500", "200000"][len(sys.argv) - 2:]))
+    vocab = learn(drawn(n), wanted)
+    vocab.save(sys.argv[1])
+    print(f"{len(vocab.merges)} merges, {len(vocab)} tokens")
+
+
+if __name__ == "__main__":
+    main()
