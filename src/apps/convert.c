@@ -86,8 +86,11 @@ static void model_name(const char *folder, char *out, size_t cap) {
 
 /* llama.cpp's numbers for what most of a file is. */
 static uint32_t file_type(roster_mode mode, const roster *all) {
-    static const uint32_t numbers[] = {
-        [ROSTER_F32] = 0, [ROSTER_F16] = 1, [ROSTER_BF16] = 32, [ROSTER_Q8_0] = 7};
+    static const uint32_t numbers[] = {[ROSTER_F32] = 0,
+                                       [ROSTER_F16] = 1,
+                                       [ROSTER_BF16] = 32,
+                                       [ROSTER_Q8_0] = 7,
+                                       [ROSTER_MIXED] = 7};
     static const uint32_t native[] = {
         [STORE_F32] = 0, [STORE_F16] = 1, [STORE_BF16] = 32, [STORE_FP8] = 32, [STORE_FP4] = 38};
     if (mode != ROSTER_NATIVE) return numbers[mode];
@@ -149,7 +152,7 @@ static status convert(const options *o, err *e) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const modes[] = {"f32", "f16", "bf16", "q8_0", "native", NULL};
+    static const char *const modes[] = {"f32", "f16", "bf16", "q8_0", "mixed", "native", NULL};
     static const char *const layouts[] = {"ds4", "llamacpp", NULL};
     options o = {.mode = ROSTER_NATIVE, .layout = ROSTER_DS4};
     const arg table[] = {
@@ -169,7 +172,7 @@ int main(int argc, char **argv) {
             .to = &o.mode,
             .choices = modes,
             .value = "TYPE",
-            .help = "of matrices: f32, f16, bf16, q8_0, or native: no value changes",
+            .help = "of matrices: f32, f16, bf16, q8_0, mixed, or native: no value changes",
         },
         {
             .name = "--layout",
@@ -182,11 +185,12 @@ int main(int argc, char **argv) {
     };
     const args_spec spec = {
         .program = "ds4-convert",
-        .synopsis = "HF_DIR -o OUT.gguf [--type f32|f16|bf16|q8_0|native]",
+        .synopsis = "HF_DIR -o OUT.gguf [--type f32|f16|bf16|q8_0|mixed|native]",
         .about =
             "Converts a checkpoint folder (config.json, tokenizer.json where present,\n"
             "*.safetensors) to a GGUF file. Vectors are always written as F32. q8_0 keeps the\n"
-            "router, the indexer's weights and the hyper-connections in F32.",
+            "router, the indexer's weights and the hyper-connections in F32; mixed has those in\n"
+            "F16, experts that are stored in FP4 as MXFP4 (no value changes), the rest in Q8_0.",
         .table = table,
         .min_words = 1,
         .max_words = 1,

@@ -35,6 +35,35 @@ def write_safetensors(path, items):
     os.replace(path + ".part", path)
 
 
+def parts_of(items, limit):
+    out, size = [[]], 0
+    for item in items:
+        n = item[2].numel() * item[2].element_size()
+        if out[-1] and size + n > limit:
+            out.append([])
+            size = 0
+        out[-1].append(item)
+        size += n
+    return out
+
+
+def write_parts(stem, items, limit):
+    for i, part in enumerate(parts_of(items, limit)):
+        write_safetensors(f"{stem}-{i}.safetensors", part)
+
+
+def write_shards(folder, items, limit):
+    """Several files and the index that official checkpoints have."""
+    parts, where = parts_of(items, limit), {}
+    for i, part in enumerate(parts):
+        name = f"model-{i + 1:05d}-of-{len(parts):05d}.safetensors"
+        write_safetensors(os.path.join(folder, name), part)
+        where.update({item[0]: name for item in part})
+    total = sum(t.numel() * t.element_size() for _, _, t in items)
+    with open(os.path.join(folder, "model.safetensors.index.json"), "w") as f:
+        json.dump({"metadata": {"total_size": total}, "weight_map": where}, f)
+
+
 def read_safetensors(path):
     """Also of a file packed with xz."""
     opener = lzma.open if not os.path.exists(path) and os.path.exists(path + ".xz") else open

@@ -42,7 +42,8 @@ def blocks_of(x, size):
 
 
 def through(x, rounded):
-    return x + (rounded - x).detach()
+    y = x.float()
+    return (y + (rounded - y).detach()).to(x.dtype)
 
 
 def round_q8(x):
@@ -50,7 +51,7 @@ def round_q8(x):
     a = b.abs().amax(-1, keepdim=True).clamp_min(1e-4)
     s = ceil_power_of_two(a * (1.0 / 448.0))
     y = e4m3((b / s).clamp(-448.0, 448.0)) * s
-    return through(x, y.reshape(*x.shape[:-1], -1)[..., : x.shape[-1]].to(x.dtype))
+    return through(x, y.reshape(*x.shape[:-1], -1)[..., : x.shape[-1]])
 
 
 def round_q4(x):
@@ -58,7 +59,7 @@ def round_q4(x):
     a = b.abs().amax(-1, keepdim=True).clamp_min(6 * 2.0 ** -126)
     s = ceil_power_of_two(a * (1.0 / 6.0))
     y = e2m1((b / s).clamp(-6.0, 6.0)) * s
-    return through(x, y.reshape(*x.shape[:-1], -1)[..., : x.shape[-1]].to(x.dtype))
+    return through(x, y.reshape(*x.shape[:-1], -1)[..., : x.shape[-1]])
 
 
 def hadamard_matrix(n, device):
@@ -85,11 +86,15 @@ def fp4_parts(w):
     return best[0], best[1]
 
 
+def fp4_values(w):
+    q, s = fp4_parts(w)
+    return (q * s).reshape(w.shape)
+
+
 class _Fp4(torch.autograd.Function):
     @staticmethod
     def forward(ctx, w):
-        q, s = fp4_parts(w)
-        return (q * s).reshape(w.shape)
+        return fp4_values(w)
 
     @staticmethod
     def backward(ctx, g):

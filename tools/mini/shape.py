@@ -15,7 +15,7 @@ class Shape:
     groups: int = 4
     o_rank: int = 64
     window: int = 128
-    index_heads: int = 4
+    index_heads: int = 8
     index_dim: int = 64
     index_topk: int = 256
     experts: int = 8

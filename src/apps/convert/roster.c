@@ -454,6 +454,12 @@ static status survey(const roster_tensor *t, double limit, stored_facts *all, er
     return OK;
 }
 
+static bool all_fp4(const roster_tensor *t) {
+    for (uint32_t x = 0; x < t->n_parts; x++)
+        if (t->parts[x].kind != STORE_FP4) return false;
+    return t->n_parts > 0;
+}
+
 /* The smallest type that holds every value of every part. */
 static status choose_native(roster_tensor *t, err *e) {
     bool has[STORE_FP4 + 1] = {false};
@@ -491,8 +497,15 @@ static status choose_rounded(roster_tensor *t, quant_id mode, quant_id *wanted, 
 
 static status choose_type(roster_tensor *t, roster_mode mode, quant_id *wanted, err *e) {
     static const quant_id types[] = {
-        [ROSTER_F32] = Q_F32, [ROSTER_F16] = Q_F16, [ROSTER_BF16] = Q_BF16, [ROSTER_Q8_0] = Q_Q8_0};
+        [ROSTER_F32] = Q_F32,   [ROSTER_F16] = Q_F16,    [ROSTER_BF16] = Q_BF16,
+        [ROSTER_Q8_0] = Q_Q8_0, [ROSTER_MIXED] = Q_Q8_0,
+    };
     status st = OK;
+    if (mode == ROSTER_MIXED && all_fp4(t)) {
+        t->type = *wanted = Q_MXFP4;
+        return OK;
+    }
+    if (mode == ROSTER_MIXED && t->role == ROSTER_FINE) mode = ROSTER_F16;
     if (t->role != ROSTER_IDS && t->role != ROSTER_VECTOR && mode != ROSTER_F32 &&
         mode != ROSTER_NATIVE)
         return choose_rounded(t, types[mode], wanted, e);

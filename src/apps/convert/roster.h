@@ -24,6 +24,7 @@ typedef enum roster_mode {
     ROSTER_F16,
     ROSTER_BF16,
     ROSTER_Q8_0,
+    ROSTER_MIXED, /* MXFP4 for FP4, F16 for ROSTER_FINE, Q8_0 for the rest */
     ROSTER_NATIVE
 } roster_mode;
 
