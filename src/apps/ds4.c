@@ -14,6 +14,7 @@
 #include "apps/ds4/oneshot.h"
 #include "apps/ds4/text_tools.h"
 #include "apps/lib/args.h"
+#include "apps/lib/find_model.h"
 #include "apps/lib/guard.h"
 #include "apps/lib/say.h"
 #include "base/file.h"
@@ -35,22 +36,6 @@ static void set_signals(void) {
     sigaction(SIGINT, &ask, NULL);
     sigaction(SIGTERM, &ask, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
-}
-
-/* -m, else the environment, else the usual name here. */
-static status find_model(ds4_cli *o, err *e) {
-    if (o->model) return OK;
-    const char *named = getenv("DS4_MODEL");
-    if (named && *named) {
-        o->model = named;
-        return OK;
-    }
-    static const char here[] = "ds4flash.gguf";
-    if (access(here, R_OK) == 0) {
-        o->model = here;
-        return OK;
-    }
-    return fail(e, E_USAGE, "no model: name one with -m FILE.gguf, in DS4_MODEL, or put it here as %s", here);
 }
 
 /* ------------------------------------------------------------------ what there is to do */
@@ -115,11 +100,22 @@ static status choose(mode *out, const ds4_cli *o, err *e) {
     return OK;
 }
 
+/* The demo model is never taken silently; the chat says it itself. */
+static status choose_model(ds4_cli *o, found_model *found, const mode *m, err *e) {
+    const status st = find_model(found, o->model, e);
+    if (st != OK) return st;
+    o->model = found->path;
+    o->bundled = found->bundled;
+    if (found->bundled && m->run != console_run) say_note("%s", FIND_MODEL_MINI);
+    return OK;
+}
+
 static status run(ds4_cli *o, err *e) {
     mode m = {0};
+    found_model found;
     run_stats stats = {0};
     status st = choose(&m, o, e);
-    if (st == OK && m.need != NO_MODEL) st = find_model(o, e);
+    if (st == OK && m.need != NO_MODEL) st = choose_model(o, &found, &m, e);
     if (st == OK) st = m.run(o, &stats, e);
     if (st == OK && (fflush(stdout) != 0 || ferror(stdout)))
         st = fail(e, E_IO, "cannot write to stdout: %s", strerror(errno));
@@ -132,7 +128,7 @@ int main(int argc, char **argv) {
                  .interrupted = &interrupted};
     const arg table[] = {
         {.group = "Model", .name = "--model", .alias = "-m", .kind = ARG_STRING, .to = &o.model, .value = "FILE",
-         .help = "the model (GGUF); else $DS4_MODEL, else ds4flash.gguf here"},
+         .help = "the model (GGUF); else $DS4_MODEL, ds4flash.gguf here, the bundled ds4-mini"},
         {.name = "--mtp", .kind = ARG_STRING, .to = &o.mtp, .value = "FILE",
          .help = "a side file that holds the draft (MTP) block"},
         {.group = "Prompt", .name = "--prompt", .alias = "-p", .kind = ARG_STRING, .to = &o.prompt,
@@ -163,7 +159,7 @@ int main(int argc, char **argv) {
         {.name = "--seed", .kind = ARG_U64, .to = &o.sampling.seed, .given = &o.seed_given,
          .help = "the same seed gives the same answer"},
         {.group = "Engine", .name = "--ctx", .kind = ARG_U64, .to = &o.ctx, .min = 1, .max = UINT32_MAX,
-         .help = "context size in tokens (default: 32768, or what --eval-tokens needs)"},
+         .help = "context size (default: 32768, at most the model's, or what --eval-tokens needs)"},
         {.name = "--batch", .kind = ARG_U64, .to = &o.batch, .min = 1, .max = 65536,
          .help = "tokens of a prompt computed together (default: 512)"},
         {.name = "--threads", .kind = ARG_U64, .to = &o.threads, .min = 1, .max = 1024,

@@ -12,6 +12,7 @@
 #include "apps/ds4/reading.h"
 #include "apps/ds4/talker.h"
 #include "apps/ds4/view.h"
+#include "apps/lib/find_model.h"
 #include "apps/lib/say.h"
 #include "base/utf8.h"
 
@@ -248,6 +249,19 @@ static status loop(console *c, err *e) {
     return st;
 }
 
+static void greet(const console *c) {
+    if (!c->terminal) {
+        if (c->o->bundled) say_note("%s", FIND_MODEL_MINI);
+        return;
+    }
+    if (c->o->bundled) {
+        remark(c, "This is " FIND_MODEL_IS ".");
+        remark(c, "What it can do: " FIND_MODEL_CAN ".");
+        remark(c, "How to get " FIND_MODEL_REAL);
+    }
+    remark(c, "%s; context %u tokens; /help lists the commands", c->o->model, talker_context(c->t));
+}
+
 status console_run(const ds4_cli *o, run_stats *stats, err *e) {
     const char *names[N_COMMANDS + 1] = {0};
     for (size_t i = 0; i < N_COMMANDS; i++) names[i] = commands[i].name;
@@ -259,7 +273,7 @@ status console_run(const ds4_cli *o, run_stats *stats, err *e) {
     if (st == OK) {
         c.how = reading_style(o);
         c.figures = c.terminal;
-        if (c.terminal) remark(&c, "%s; context %u tokens; /help lists the commands", o->model, talker_context(c.t));
+        greet(&c);
         st = loop(&c, e);
     }
     editor_close(c.ed);

@@ -15,6 +15,7 @@ typedef enum cli_think { CLI_THINK, CLI_NOTHINK, CLI_THINK_MAX } cli_think;
 
 typedef struct ds4_cli {
     const char *model, *mtp; /* files; model is resolved before anything runs */
+    bool bundled;            /* it is the demo model, because none was named */
     const char *backend;
     uint64_t ctx, threads, batch;
     bool exact, no_sim, stats;
