@@ -86,7 +86,8 @@ DISHES = "pizza soup salad pasta rice curry bread cake pancakes stew risotto las
 TOPICS = ["owls", "volcanoes", "bridges", "chess", "tea", "wolves", "rockets", "trains", "bees",
           "old maps", "solar power", "clocks", "coral reefs", "castles", "piano music", "whales"]
 TASKS = ["buy milk", "call Tom", "water the plants", "pay the rent", "clean the car",
-         "feed the cat", "wash the dishes", "send the report", "book a table", "fix the lamp", "read the book",
+         "feed the cat", "wash the dishes", "send the report", "book a table", "fix the lamp",
+         "read the book",
          "pack the bag", "bake a cake", "write to Anna", "order paper", "walk the dog"]
 MEETINGS = ["team meeting", "dentist", "lunch", "piano lesson", "call with Maria", "review",
             "workshop", "birthday party", "training", "interview", "book club", "tennis"]
