@@ -10,7 +10,7 @@ from toolwords import maybe, one, quoted, up
 
 
 def plan(rng, thinking, kit, request, steps, answer, why, expect=None):
-    """The conversation of a request: steps are (reason, (call, text)), `why` leads to the answer."""
+    """The conversation of a request: steps are (reason, (call, text)); `why` leads to the end."""
     text = instructions(rng)
     messages = [system(text)] if text else []
     messages.append(user(request))
@@ -37,12 +37,18 @@ def ask(rng, *forms):
     return up(text) + ("." if maybe(rng, 0.85) else "")
 
 
+def text_name(rng):
+    """A file's name whose ending says that it holds text."""
+    name = tw.file_name(rng)
+    return name[:-3] + "txt" if name.endswith(("pdf", "png")) else name
+
+
 def some_path(rng):
     kind = rng.random()
     if kind < 0.6:
-        return tw.file_name(rng)
-    return f"{one(rng, tw.FOLDERS)}/{tw.file_name(rng)}" if kind < 0.8 else \
-        f"/{one(rng, ('tmp', 'home', 'work'))}/{tw.file_name(rng)}"
+        return text_name(rng)
+    return f"{one(rng, tw.FOLDERS)}/{text_name(rng)}" if kind < 0.8 else \
+        f"/{one(rng, ('tmp', 'home', 'work'))}/{text_name(rng)}"
 
 
 def line_of(rng):
@@ -93,7 +99,8 @@ def create_a_file_and_show_it(rng, thinking):
         lines = [line_of(rng)]
         what = quoted(rng, lines[0])
         forms = ("create {p} with {w}, then show it", "create {p} with the text {w} and show it",
-                 "write {w} to {p} and then show me the file", "make {p} containing {w}, then read it",
+                 "write {w} to {p} and then show me the file",
+                 "make {p} containing {w}, then read it",
                  "put {w} into {p} and print the file", "create {p} with {w}. Then show it",
                  "write the text {w} into the file {p}, then display it",
                  "create the file {p} with the content {w} and then read it back")
@@ -135,15 +142,16 @@ def say_one_line(rng, thinking):
         n, which = len(lines), "last"
     else:
         which = one(rng, (ORDINALS[n - 1], f"{n}{('th', 'st', 'nd', 'rd')[n if n < 4 else 0]}"))
-    request = ask(rng, f"read {path} and tell me the {which} line", f"show the {which} line of {path}",
+    request = ask(rng, f"read {path} and tell me the {which} line",
+                  f"show the {which} line of {path}",
                   f"give me the {which} line of the file {path}", f"read line {n} of {path}",
                   f"open {path} and say line {n}", f"print the {which} line of {path}") \
         if maybe(rng, 0.6) else one(rng, (f"What is the {which} line of {path}?",
                                           f"What is in line {n} of {path}?",
                                           f"what does line {n} of {path} say?"))
-    why = " ".join(f"{i}: {line}" for i, line in enumerate(lines[:n], 1))
+    why = "\n".join(f"{i}: {line}" for i, line in enumerate(lines[:n], 1))
     return plan(rng, thinking, kit, request, [(f"I read {path}.", kit.read(path, lines))],
-                f"Line {n} of {path} is: {lines[n - 1]}", f"{why} So line {n} is: {lines[n - 1]}")
+                f"Line {n} of {path} is: {lines[n - 1]}", f"{why}\nSo it is line {n}: {lines[n - 1]}")
 
 
 @skill("agent.count", weight=1.5)
@@ -174,7 +182,8 @@ def change_a_word(rng, thinking):
     if maybe(rng, 0.3):
         lines.insert(rng.randint(0, 1), tw.identifier(rng))
     o, n = (quoted(rng, old), quoted(rng, new)) if maybe(rng, 0.4) else (old, new)
-    tail = one(rng, (", then show it", " and show the file", ". Then show it", " and show the result",
+    tail = one(rng, (", then show it", " and show the file", ". Then show it",
+                     " and show the result",
                      ", then show me the file", " and then read it", ""))
     request = ask(rng, f"change {o} to {n} in {path}{tail}", f"replace {o} by {n} in {path}{tail}",
                   f"in {path}, replace {o} with {n}{tail}", f"edit {path}: change {o} to {n}{tail}",
@@ -195,7 +204,8 @@ def append_a_line(rng, thinking):
     lines = lines_of(rng, rng.randint(1, 3)) + [text]
     q = quoted(rng, text)
     tail = one(rng, (", then show it", " and show the file", ". Then show it", "", ""))
-    request = ask(rng, f"append the line {q} to {path}{tail}", f"add {q} to the end of {path}{tail}",
+    request = ask(rng, f"append the line {q} to {path}{tail}",
+                  f"add {q} to the end of {path}{tail}",
                   f"add the line {q} to {path}{tail}", f"append {q} to the file {path}{tail}")
     steps = [(f"{'First ' if tail else ''}I append the line to {path}.", kit.append(path, text))]
     if not tail:
@@ -209,12 +219,12 @@ def append_a_line(rng, thinking):
 def list_files_and_read_one(rng, thinking):
     kit = any_kit(rng)
     folder = one(rng, tw.FOLDERS) if maybe(rng, 0.4) else ""
-    names = sorted({tw.file_name(rng) for _ in range(rng.randint(1, 5))})
+    names = sorted({text_name(rng) for _ in range(rng.randint(1, 5))})
     where = f"the files in {folder}" if folder else one(rng, ("the files", "all files here",
                                                               "the files in this folder"))
     step = ("I list the files.", kit.list(folder, names))
     if maybe(rng, 0.45):
-        request = ask(rng, f"list {where}", f"show {where}", f"tell me {where}")
+        request = ask(rng, f"list {where}", f"show {where}", f"give me a list of {where}")
         if maybe(rng, 0.3):
             request = f"Which files are in {folder}?" if folder else "Which files are here?"
         said = names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
@@ -288,6 +298,15 @@ def run_a_command(rng, thinking):
     tail = one(rng, ("", "", " and tell me the output", " and report the output",
                      ", then tell me the result"))
     request = ask(rng, *[f + tail for f in forms.split("|")])
+    if maybe(rng, 0.15):
+        word = command.split()[0]
+        output = one(rng, (f"sh: {word}: not found", f"bash: {word}: command not found",
+                           f"{word}: permission denied", f"{word}: error {rng.randint(1, 99)}",
+                           f"Error: {word} stopped with exit code {rng.randint(1, 9)}"))
+        kit.exit_code = ""
+        return plan(rng, thinking, kit, request, [(f"I run {command}.", kit.run(command, output))],
+                    f"The command failed: {output}", "It failed. I tell the user.",
+                    contains(output))
     return plan(rng, thinking, kit, request, [(f"I run {command}.", kit.run(command, output))],
                 f"The output is: {output}", "I have the output. I tell the user.",
                 contains(output))
@@ -357,7 +376,7 @@ def a_file_that_is_not_there(rng, thinking):
 @skill("agent.search", weight=1)
 def find_a_word_in_files(rng, thinking):
     kit, word = any_kit(rng), one(rng, tw.WORDS) if maybe(rng, 0.6) else tw.invented(rng)
-    names = sorted({tw.file_name(rng) for _ in range(rng.randint(1, 3))})
+    names = sorted({text_name(rng) for _ in range(rng.randint(1, 3))})
     request = ask(rng, f"find the files that contain {word}", f"search the files for {word}",
                   f"look for {word} in all files", f"search for the word {word} in the files")
     if maybe(rng, 0.3):
