@@ -381,8 +381,9 @@ class Mini:
         fp = {k: v for k, v in p.items() if k.startswith(("ffn.", "ffn_", "hc_ffn_"))}
         cos, sin = turns[1 if ratio else 0]
         length = x.shape[1]
+        sparse, teach = sparse and ratio == 4, teach and ratio == 4
         f = self.wrap(attention_site, ("attn", ratio, length, sparse, teach))
-        x, loss = f(s, x, ap, ratio, doc, cos, sin, simulate, sparse and ratio == 4, teach and ratio == 4)
+        x, loss = f(s, x, ap, ratio, doc, cos, sin, simulate, sparse, teach)
         table = self.tables.get(prefix + "ffn.gate.tid2eid")
         f = self.wrap(expert_site, ("ffn", table is not None, length))
         x, load = f(s, x, fp, ids, table)

