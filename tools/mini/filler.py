@@ -10,9 +10,15 @@ import re
 import toolwords as tw
 from toolwords import one
 
+def after_a(stock):
+    """The words of a stock before which "a" is right."""
+    return [w for w in stock if w[0] not in "aeiou"]
+
+
 STOCKS = {
-    "n": tw.NOUNS, "a": tw.ADJECTIVES, "p": tw.NAMES, "c": tw.CITIES, "w": tw.WORDS,
-    "v": tw.VERBS, "o": tw.COLOURS, "d": tw.WEEKDAYS, "f": tw.FOLDERS, "e": tw.ENDINGS,
+    "n": after_a(tw.NOUNS), "a": after_a(tw.ADJECTIVES), "p": tw.NAMES, "c": tw.CITIES,
+    "w": tw.WORDS,
+    "v": tw.VERBS, "o": after_a(tw.COLOURS), "d": tw.WEEKDAYS, "f": tw.FOLDERS, "e": tw.ENDINGS,
     "i": [str(i) for i in range(2, 100)], "k": [str(i) for i in range(100, 3000, 7)],
     "h": [f"{h:02d}" for h in range(24)], "m": [f"{m:02d}" for m in range(60)],
     "t": "morning evening afternoon night week month summer winter".split(),

@@ -2,7 +2,7 @@
 import importlib
 
 MODULES = ("lessons_chat", "lessons_facts", "lessons_ds4", "lessons_numbers", "lessons_words",
-           "lessons_tools", "lessons_agent", "lessons_recall")
+           "lessons_tools", "lessons_chains", "lessons_agent", "lessons_recall")
 JOINABLE = ("chat", "facts", "ds4", "arith", "text")  # families that may share a conversation
 
 

@@ -80,7 +80,21 @@ def shown(path, lines):
 READ = "I have the content. I tell the user."
 
 
-@skill("agent.create", weight=2)
+LATER = ["Now show it.", "Show it.", "Now read it back.", "Please show the file.", "now show it",
+         "Show me the file.", "What is in it?", "Thanks. Now show the file."]
+
+
+def later(rng, thinking, kit, path, text):
+    """The user's next turn: to show the file that was just made."""
+    made, out = kit.read(path, [text])
+    answer = shown(path, [text])
+    return [user(one(rng, LATER)),
+            assistant(reasoning=f"I read {path}. I call {made['name']}." if thinking else "",
+                      calls=[made], expect=calls([made])), tool(out),
+            assistant(answer, READ if thinking else "", expect=exact(answer))]
+
+
+@skill("agent.create", weight=2.5)
 def create_a_file(rng, thinking):
     kit, path, text = any_kit(rng), some_path(rng), line_of(rng)
     q = quoted(rng, text)
@@ -88,8 +102,11 @@ def create_a_file(rng, thinking):
                   f"create {path} with {q}", f"make a file {path} that contains {q}",
                   f"save the text {q} in {path}", f"put {q} into a new file {path}",
                   f"create a file named {path} with the content {q}")
-    return plan(rng, thinking, kit, request, [(f"I create {path}.", kit.write(path, [text]))],
+    case = plan(rng, thinking, kit, request, [(f"I create {path}.", kit.write(path, [text]))],
                 f"The file {path} is created.", f"{path} is written. I tell the user.")
+    if maybe(rng, 0.35):
+        case.messages += later(rng, thinking, kit, path, text)
+    return case
 
 
 @skill("agent.create_show", weight=3)
@@ -151,7 +168,8 @@ def say_one_line(rng, thinking):
                                           f"what does line {n} of {path} say?"))
     why = "\n".join(f"{i}: {line}" for i, line in enumerate(lines[:n], 1))
     return plan(rng, thinking, kit, request, [(f"I read {path}.", kit.read(path, lines))],
-                f"Line {n} of {path} is: {lines[n - 1]}", f"{why}\nSo it is line {n}: {lines[n - 1]}")
+                f"Line {n} of {path} is: {lines[n - 1]}",
+                f"{why}\nSo it is line {n}: {lines[n - 1]}")
 
 
 @skill("agent.count", weight=1.5)

@@ -216,6 +216,10 @@ def twin(rng, family):
     if other == value or not isinstance(value, str) or value not in text:
         return None
     second = family_wish(rng, family)
+    while len(second.arguments) != 1:
+        second = family_wish(rng, family)
+    (own,), (shown, answer, _) = second.arguments.values(), second.results
+    second.results = (shown.replace(own, other), answer.replace(own, other), "")
     second.tool, second.arguments, second.aim = wish.tool, {name: other}, wish.aim
     both = f"{value} and {other}" if maybe(rng, 0.8) else f"{value} and in {other}" \
         if f"in {value}" in text else f"{value} and for {other}" if f"for {value}" in text \
@@ -391,13 +395,10 @@ def another_call_in_a_later_turn(rng, thinking):
         text = up(first.question.replace(f"{value} and in {other}", value).replace(
             f"{value} and for {other}", value).replace(f"{value} and {other}", value))
         again = one(rng, AGAIN).format(other)
-        fresh = family_wish(rng, next(f for f in TWINS if f.group == first.group))
         tools = [first.tool]
-        first.results = second.results = (fresh.results[0], "Done.", "done")
-        messages = [user(text), called(wants(first), thinking, [first]), tool("ok"),
-                    said("Done.", "The result is there. I tell the user.", thinking,
-                         exact("Done.")),
-                    user(again), called(wants(second), thinking, [second])]
+        messages = [user(text), called(wants(first), thinking, [first]), *told(first, thinking),
+                    user(again), called(wants(second), thinking, [second]),
+                    *told(second, thinking)]
     else:
         follow = one(rng, FOLLOW)
         order = up(second.order) if follow in ("{}", "Good. {}") else second.order

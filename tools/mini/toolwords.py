@@ -36,8 +36,8 @@ night winter summer spring autumn silver copper iron glass paper cotton silk lea
 pearl falcon tiger rabbit horse turtle dolphin eagle spider wolf otter badger panda lion zebra
 alpha beta gamma delta omega north south east west first second third home work travel family
 music sport urgent private draft final green happy quiet simple""".split()
-ADJECTIVES = """small large old new red blue green quick slow quiet bright dark warm cold soft hard
-round flat long short heavy light empty full clean wooden golden silver tiny huge broken early late
+ADJECTIVES = """small large new red blue green quick slow quiet bright dark warm cold soft hard
+round flat long short heavy light full clean wooden golden silver tiny huge broken late
 """.split()
 ATTRIBUTES = """size color speed label count weight height width depth length mode style owner title
 name group level price amount limit priority target source topic code place material shape
