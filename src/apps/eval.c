@@ -75,7 +75,7 @@ static status read_sample(const char *text, uint64_t *n, uint64_t *seed, err *e)
     const char *rest = text + digits;
     const bool seeded = *rest == '/' && more > 1 && strspn(rest + 1, "0123456789") == more - 1;
     errno = 0;
-    *n = strtoull(text, NULL, 10);
+    *n = digits ? strtoull(text, NULL, 10) : 0;
     *seed = seeded ? strtoull(rest + 1, NULL, 10) : 0;
     if (digits == 0 || *n == 0 || errno || (*rest && !seeded))
         return fail(e, E_USAGE, "--sample %s: expected N or N/SEED, as in 200/7", text);
@@ -210,6 +210,7 @@ static status run_exam(const options *o, const demand *demands, err *e) {
     status st = read_suite(&x.s, o->suite, e);
     if (st == OK) st = choose_cases(&x, e);
     if (st == OK) st = find_model(&m, o->model, e);
+    if (st == OK && m.bundled) say_note("%s", FIND_MODEL_MINI);
     if (st == OK) st = examiner_open(&x.x, m.path, &eo, &interrupted, e);
     if (st == OK && o->out) st = results_open(&x.out, o->out, e);
     if (st == OK) st = ask_all(&x, e);
