@@ -94,7 +94,7 @@ CODE = [[cut(t) for t in group.split("|")] for group in (
     "    {z} {n} = {i};|    if ({n} < {i}) {v}({w});|    {w}[{i}] = {n};|    {n}->{w} = {v}({n});|"
     "    return {v}_{n}({w}, {i});|    /* {v} the {a} {n} */|}",
     "let {n} = {w}.{v}({i});|const {w} = [{i}, {i}];|{n}.{v}({w} => {w} + {i});|// {v} the {n}",
-    "<{w}>{a} {n}</{w}>|<{n} {w}=\"{i}\"/>|<!-- {v} the {n} -->")]
+    "<item>{a} {n}</item>|<{n} {w}=\"{i}\"/>|<!-- {v} the {n} -->")]
 TABLES = [[cut(t) for t in group.split("|")] for group in (
     "{n},{o},{i}|{n},{o},{k}", "{p};{c};{d}", "{n}\t{a}\t{i}", "{c} {i} {w}", "{w};{i};{i};{o}")]
 BARS = [cut("| {n} | {o} | {i} |"), cut("| {n} | {a} | {k} |")]
@@ -104,8 +104,8 @@ TALK = [cut(t) for t in ("{p}: Did you {v} the {n}?|{p}: Yes, it is {a} now.|{p}
                          "{p}: The {n} is {a}.|{p}: See you on {d}.|{p}: I need {i} of them.|"
                          "{p}: No, the {y} has it.|{p}: That is a {a} {n}!").split("|")]
 # the share of each kind, and how many characters one token of it holds
-KINDS = (("prose", 4.0), ("prose", 4.0), ("prose", 4.0), ("list", 3.4), ("log", 2.5), ("code", 2.6),
-         ("table", 2.5), ("form", 2.8), ("talk", 3.6), ("prose", 4.0))
+KINDS = (("prose", 4.2), ("prose", 4.2), ("prose", 4.2), ("list", 3.0), ("log", 2.5), ("code", 2.9),
+         ("table", 2.2), ("form", 2.6), ("talk", 3.1), ("prose", 4.2))
 
 
 def block(rng, kind):

@@ -94,7 +94,7 @@ def later(rng, thinking, kit, path, text):
             assistant(answer, READ if thinking else "", expect=exact(answer))]
 
 
-@skill("agent.create", weight=2.5)
+@skill("agent.create", weight=1.5)
 def create_a_file(rng, thinking):
     kit, path, text = any_kit(rng), some_path(rng), line_of(rng)
     q = quoted(rng, text)
@@ -109,7 +109,7 @@ def create_a_file(rng, thinking):
     return case
 
 
-@skill("agent.create_show", weight=3)
+@skill("agent.create_show", weight=1.8)
 def create_a_file_and_show_it(rng, thinking):
     kit, path = any_kit(rng), some_path(rng)
     if maybe(rng, 0.75):
@@ -133,7 +133,7 @@ def create_a_file_and_show_it(rng, thinking):
         (f"{path} is written. Now I show it.", kit.read(path, lines))], shown(path, lines), READ)
 
 
-@skill("agent.show", weight=1.5)
+@skill("agent.show", weight=1)
 def show_a_file(rng, thinking):
     kit, path = any_kit(rng), some_path(rng)
     lines = lines_of(rng, one(rng, (1, 1, 1, 2, 3)))
@@ -150,7 +150,7 @@ def show_a_file(rng, thinking):
 ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"]
 
 
-@skill("agent.line", weight=2)
+@skill("agent.line", weight=1.2)
 def say_one_line(rng, thinking):
     kit, path = any_kit(rng), some_path(rng)
     lines = lines_of(rng, rng.randint(2, 6))
@@ -172,7 +172,7 @@ def say_one_line(rng, thinking):
                 f"{why}\nSo it is line {n}: {lines[n - 1]}")
 
 
-@skill("agent.count", weight=1.5)
+@skill("agent.count", weight=1)
 def count_the_lines(rng, thinking):
     kit, path = any_kit(rng), some_path(rng)
     lines = lines_of(rng, rng.randint(1, 8))
@@ -187,7 +187,7 @@ def count_the_lines(rng, thinking):
                 f"I count: {why}. That is {n}.")
 
 
-@skill("agent.change", weight=3)
+@skill("agent.change", weight=1.8)
 def change_a_word(rng, thinking):
     kit, path = any_kit(rng), some_path(rng)
     stock = one(rng, (tw.WORDS, tw.COLOURS, tw.NAMES, tw.CITIES))
@@ -216,7 +216,7 @@ def change_a_word(rng, thinking):
     return plan(rng, thinking, kit, request, steps, shown(path, lines), READ)
 
 
-@skill("agent.append", weight=1.5)
+@skill("agent.append", weight=1)
 def append_a_line(rng, thinking):
     kit, path, text = any_kit(rng), some_path(rng), line_of(rng)
     lines = lines_of(rng, rng.randint(1, 3)) + [text]
@@ -233,7 +233,7 @@ def append_a_line(rng, thinking):
     return plan(rng, thinking, kit, request, steps, shown(path, lines), READ)
 
 
-@skill("agent.list", weight=2)
+@skill("agent.list", weight=1.2)
 def list_files_and_read_one(rng, thinking):
     kit = any_kit(rng)
     folder = one(rng, tw.FOLDERS) if maybe(rng, 0.4) else ""
@@ -301,7 +301,7 @@ PROGRAMS = [("python3 {f}.py", "run the script {f}.py|run {f}.py with python3|ex
             ("echo {f}", "run echo {f}|run the command echo {f}")]
 
 
-@skill("agent.run", weight=2.5)
+@skill("agent.run", weight=1.5)
 def run_a_command(rng, thinking):
     kit = any_kit(rng)
     if maybe(rng, 0.5):
@@ -353,7 +353,7 @@ def script(rng):
         "\n".join(str(i) for i in range(1, n + 1))
 
 
-@skill("agent.script", weight=2.5)
+@skill("agent.script", weight=1.5)
 def write_a_script_and_run_it(rng, thinking):
     kit = any_kit(rng)
     while "write" not in kit.tools:  # the quotes of a script inside those of a shell: not here
@@ -371,7 +371,7 @@ def write_a_script_and_run_it(rng, thinking):
         f"The output is:{gap}{output}", "I have the output. I tell the user.")
 
 
-@skill("agent.missing_file", weight=1.5)
+@skill("agent.missing_file", weight=1)
 def a_file_that_is_not_there(rng, thinking):
     kit, path = any_kit(rng), some_path(rng)
     step = (f"I read {path}.", kit.missing(path))
@@ -391,7 +391,7 @@ def a_file_that_is_not_there(rng, thinking):
         f"The file {path} did not exist. I created it.", f"{path} is written. I tell the user.")
 
 
-@skill("agent.search", weight=1)
+@skill("agent.search", weight=0.6)
 def find_a_word_in_files(rng, thinking):
     kit, word = any_kit(rng), one(rng, tw.WORDS) if maybe(rng, 0.6) else tw.invented(rng)
     names = sorted({text_name(rng) for _ in range(rng.randint(1, 3))})
@@ -404,7 +404,7 @@ def find_a_word_in_files(rng, thinking):
                 f"{word} is in {said}.", "I have the files. I tell the user.")
 
 
-@skill("agent.shell", weight=1.5)
+@skill("agent.shell", weight=1)
 def move_copy_remove_make(rng, thinking):
     kit = any_kit(rng)
     a, b, d = some_path(rng), some_path(rng), one(rng, tw.WORDS)

@@ -64,7 +64,7 @@ CHAINS = [
       "which orders does the customer {a0} have?"],
      lambda r: f"One order: {r.randint(2, 30)} bottles of {one(r, tw.WORDS)}."),
     (("random number|roll dice|pick number", "Get a random number.",
-      [("max|limit", "integer", small)]), ("number|value", small),
+      [("max|limit", "integer", lambda r: r.randint(60, 99))]), ("number|value", small),
      ("set timer|timer|start timer", "Set a timer.", [("minutes|duration", "integer", None)]),
      ["get a random number up to {a0} and set a timer for that many minutes",
       "pick a random number, at most {a0}, and start a timer with so many minutes"]),

@@ -110,7 +110,7 @@ def planted(rng, blocks, lines):
             blocks.insert(i + int(rng.random() * 2), ("\n", [text]))
         else:
             others.insert(int(rng.random() * (len(others) + 1)), text)
-    return filler.text_of(blocks)
+    return filler.text_of(blocks).strip()
 
 
 def recall(rng, thinking, tokens):
@@ -185,9 +185,9 @@ NUMBERED = ["{i}: {t}", "{i}. {t}", "[{i}] {t}", "({i}) {t}", "Line {i}: {t}", "
 def numbered_lines(rng, tokens):
     """(text, questions, the line, how it was found) of a text with numbers before its lines."""
     form, lines, size = one(rng, NUMBERED), [], 0.0
-    kinds = (("prose", 4.0),) if maybe(rng, 0.6) else (("list", 3.4), ("talk", 3.6), ("prose", 4.0))
+    kinds = ("prose",) if maybe(rng, 0.6) else ("list", "talk", "prose")
     while size < tokens or len(lines) < 3:
-        for text in filler.block(rng, one(rng, kinds)[0])[1]:
+        for text in filler.block(rng, one(rng, kinds))[1]:
             lines.append(text.lstrip("-*+ "))
             size += len(text) / 3.8 + 4
     n = rng.randint(1, len(lines))
@@ -209,7 +209,7 @@ def unique_start(sentences, i):
 
 def sentence_by_its_start(rng, tokens):
     while True:
-        blocks = filler.document(rng, max(tokens, 30), (("prose", 4.0),))
+        blocks = filler.document(rng, max(tokens, 30), (("prose", 4.2),))
         sentences = [s for _, lines in blocks for s in lines]
         for _ in range(8):
             i = int(rng.random() * len(sentences))
@@ -223,8 +223,11 @@ def sentence_by_its_start(rng, tokens):
                     f"I look for {start}."
 
 
+TITLES = tw.NAMES + tw.CITIES + [up(n) for n in tw.NOUNS]
+
+
 def titled_paragraph(rng, tokens):
-    names = rng.sample(tw.NAMES + tw.CITIES, min(120, 2 + tokens // 60))
+    names = rng.sample(TITLES, min(len(TITLES), max(2, tokens // 20)))
     form = one(rng, ("Note of {}:", "# {}", "== {} ==", "[{}]", "{} writes:"))
     size, parts = 0.0, []
     for name in names:
@@ -262,11 +265,12 @@ def copy_a_line_of_a_long_text(rng, thinking, tokens):
 
 @skill("recall.tools", weight=1, long=True)
 def the_right_one_of_many_tools(rng, thinking, tokens):
-    """10 to 40 tools, or fewer where they would not fit."""
+    """10 to 40 tools or, half of the time, as many as there is room for."""
     wish = invented_wish(rng, results=False, most=4) if maybe(rng, 0.6) else \
         family_wish(rng, one(rng, FAMILIES))
     groups, tools = {wish.group}, {wish.tool["name"]: wish.tool}
-    size, most = len(json.dumps(wish.tool)) / 3.2 + 200, rng.randint(10, 40)
+    size = len(json.dumps(wish.tool)) / 3.2 + 200
+    most = rng.randint(10, 40) if maybe(rng, 0.5) else 200
     while len(tools) < most and size < tokens:
         if maybe(rng, 0.35) and len(groups) < 60:
             family = any_family(rng, groups) if len(groups) < 20 else one(rng, FAMILIES)
