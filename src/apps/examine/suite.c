@@ -191,6 +191,10 @@ status suite_parse(suite *out, const char *text, size_t n, const char *name, err
             break;
         }
         st = read_line(c, p, len, e);
+        if (st == E_USAGE) { /* what a request may not say is a fault of the file here */
+            st = E_FORMAT;
+            if (e) e->code = st;
+        }
         if (st != OK) err_prefix(e, "%s:%zu: ", name, number);
     }
     if (st == OK && s.n == 0) st = fail(e, E_FORMAT, "%s: there is no case in it", name);
