@@ -20,6 +20,7 @@ find       | command find    | findutils                | findutils            |
 awk        | command awk     | mawk                     | gawk                 | gawk        | -
 xxhash     | library libxxhash | libxxhash-dev          | xxhash-devel         | xxhash      | xxhash
 libedit    | editline        | libedit-dev              | libedit-devel        | libedit     | -
+curl       | command curl    | curl ca-certificates     | curl                 | curl        | -
 clang      | fuzzer          | clang libclang-rt-dev?   | clang compiler-rt    | clang compiler-rt | llvm
 tmux       | command tmux    | tmux                     | tmux                 | tmux        | tmux
 xz         | command xz      | xz-utils                 | xz                   | xz          | xz
