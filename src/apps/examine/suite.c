@@ -10,7 +10,9 @@ enum {
     SUITE_BYTES = 256 << 20,
     LINE_DEPTH = 100,
     TOKENS_USUAL = 256,
-    TOKENS_MOST = 65536
+    TOKENS_MOST = 65536,
+    REGEX_BYTES = 1000,
+    REGEX_REPEATS = 10000
 };
 
 /* ------------------------------------------------------------------ one line */
@@ -36,11 +38,31 @@ static status read_word(const char **out, const json *line, const char *key, err
     return OK;
 }
 
+/* Compilers of expressions write repetitions out: `((a{99}){99}){99}` would be a million of them. So
+ * the product of all numbers in braces is held small. */
+static bool repeats_little(const char *p) {
+    uint64_t product = 1, number = 0;
+    bool inside = false;
+    for (; *p; p++) {
+        const bool digit = *p >= '0' && *p <= '9';
+        if (inside && digit && number <= REGEX_REPEATS) number = number * 10 + (uint64_t)(*p - '0');
+        if (inside && digit) continue;
+        if (number > 1) product *= number;
+        if (product > REGEX_REPEATS) return false;
+        number = 0;
+        inside = *p == '{' || (inside && *p == ',');
+    }
+    return true;
+}
+
 static status compile(regex_t *out, const json *value, err *e) {
     size_t n = 0;
     const char *p = json_text(value, &n);
     char why[200];
     if (strlen(p) != n) return fail(e, E_FORMAT, "expect.value: an expression cannot hold a NUL");
+    if (n > REGEX_BYTES || !repeats_little(p))
+        return fail(e, E_LIMIT, "expect.value: an expression of more than %d bytes, or of more than "
+                    "%d repetitions", REGEX_BYTES, REGEX_REPEATS);
     const int code = regcomp(out, p, REG_EXTENDED | REG_NOSUB);
     if (code == 0) return OK;
     regerror(code, out, why, sizeof why);

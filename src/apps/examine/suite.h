@@ -8,7 +8,8 @@
  *     number    a number       the last number in it
  *     exact     a text         all of it, blanks at its ends aside
  *     contains  a text         somewhere in it, capitals or not
- *     regex     a text         a POSIX extended regular expression finds something in it
+ *     regex     a text         a POSIX extended regular expression finds something in it (at most
+ *                              1000 bytes, {counts} of at most 10000 multiplied with each other)
  *     calls     [{"name", "arguments": {...}}]      of its calls, in order; no text is expected
  *     none      -              nothing
  *

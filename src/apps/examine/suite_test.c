@@ -64,6 +64,8 @@ TEST(what_is_wrong_is_told_with_its_line) {
         {WITH(MESSAGES ", \"expect\": {\"kind\": \"exact\", \"value\": 4}"), "s.jsonl:2: expect.value"},
         {WITH(MESSAGES ", \"expect\": {\"kind\": \"regex\", \"value\": \"(\"}"), "'(' is no regular expression"},
         {WITH(MESSAGES ", \"expect\": {\"kind\": \"regex\", \"value\": \"a\\u0000\"}"), "s.jsonl:2: expect.value"},
+        {WITH(MESSAGES ", \"expect\": {\"kind\": \"regex\", \"value\": \"((a{99}){1,99}){2}\"}"), "more than 10000"},
+        {WITH(MESSAGES ", \"expect\": {\"kind\": \"regex\", \"value\": \"a{99999999999999999999}\"}"), "more than 10000"},
         {WITH(MESSAGES ", \"expect\": {\"kind\": \"calls\"}"), "s.jsonl:2: expect.value"},
         {WITH(MESSAGES ", \"expect\": {\"kind\": \"calls\", \"value\": []}"), "s.jsonl:2: expect.value"},
         {WITH(MESSAGES ", \"expect\": {\"kind\": \"calls\", \"value\": [{\"name\": \"f\"}]}"), "expect.value[0]"},
