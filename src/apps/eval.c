@@ -1,5 +1,5 @@
-/* ds4-eval: examines a model with a suite of questions, and compares two examinations. This file reads the
- * command line and goes through the questions; the rest is in apps/examine. */
+/* ds4-eval: examines a model with a suite of questions, and compares two examinations. This file
+ * reads the command line and goes through the questions; the rest is in apps/examine. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -140,7 +140,7 @@ static bool is_known(exam *x, const exam_case *c) {
 static status ask_all(exam *x, err *e) {
     progress bar;
     status st = OK;
-    /* First those that an earlier run has answers to, so that the time left is that of the others. */
+    /* First those that an earlier run has answers to: the time left is that of the others. */
     const exam_case **open = malloc(x->s.n * sizeof(exam_case *));
     size_t n_open = 0;
     if (!open) return fail(e, E_NOMEM, "out of memory");
@@ -236,7 +236,8 @@ static status run(const options *o, const args_words *words, err *e) {
     demand demands[ARGS_WORDS];
     status st = OK;
     if (o->compare && words->n != 2)
-        return fail(e, E_USAGE, "--compare: two files of results were expected, as --out writes them");
+        return fail(e, E_USAGE, "--compare: two files of results were expected, as --out writes "
+                    "them");
     if (!o->compare && words->n)
         return fail(e, E_USAGE, "'%s': no such argument; see ds4-eval --help", words->at[0]);
     for (size_t i = 0; i < o->require.n && st == OK; i++)
@@ -249,7 +250,7 @@ int main(int argc, char **argv) {
     options o = {.suite = "mini"};
     const arg table[] = {
         {.group = "Examination", .name = "--suite", .kind = ARG_STRING, .to = &o.suite,
-         .value = "mini|FILE", .help = "the questions: those that come with ds4-mini, or JSON lines"},
+         .value = "mini|FILE", .help = "the questions: those of ds4-mini, or JSON lines"},
         {.name = "--model", .alias = "-m", .kind = ARG_STRING, .to = &o.model, .value = "FILE",
          .help = "the model; else $DS4_MODEL, ds4flash.gguf here, ds4-mini"},
         {.name = "--only", .kind = ARG_LIST, .to = &o.only, .value = "SKILL",
@@ -266,7 +267,8 @@ int main(int argc, char **argv) {
          .help = "a line for each skill instead of each family"},
         {.name = "--failures", .kind = ARG_FLAG, .to = &o.failures,
          .help = "lists what was not passed, and why"},
-        {.name = "--json", .kind = ARG_FLAG, .to = &o.json, .help = "one JSON object instead of a table"},
+        {.name = "--json", .kind = ARG_FLAG, .to = &o.json,
+         .help = "one JSON object instead of a table"},
         {.name = "--compare", .kind = ARG_FLAG, .to = &o.compare,
          .help = "with two files of --out, A and B: lists the cases that differ"},
         {.group = "Engine", .name = "--ctx", .kind = ARG_U64, .to = &o.ctx, .min = 1,
@@ -286,8 +288,8 @@ int main(int argc, char **argv) {
         .program = "ds4-eval",
         .synopsis = "[--suite mini|FILE.jsonl] [-m MODEL] [options]\n"
                     "       ds4-eval --compare A.jsonl B.jsonl",
-        .about = "Puts a suite of questions to a model, greedily, and grades the answers: a table by family\n"
-                 "of skills, with the share that passed and the share that had the right form.",
+        .about = "Puts a suite of questions to a model, greedily, and grades the answers: a table\n"
+                 "by family of skills, with the share that passed and that of the right form.",
         .table = table,
         .max_words = 2,
         .words_are = "a file of results"};

@@ -4,9 +4,9 @@
     tools/mini/suite.py --seed 7 --per-skill 40 --out models/ds4-mini-suite.jsonl
 
 Half of the cases of a skill think, half do not. Every assistant turn that is held to something
-becomes a line of its own, with what the case itself says before it as history. A case that is held
-to nothing is asked for the form of its last turn. Skills about long texts are drawn at 2k, 4k and 8k
-tokens, as skills of their own: recall.pair.2k, .4k, .8k. The same seed gives the same bytes.
+becomes a line of its own, with what the case itself says before it as history. A case that is
+held to nothing is asked for the form of its last turn. Skills about long texts are drawn at 2k, 4k
+and 8k tokens, as skills of their own: recall.long.2k, .4k, .8k. The same seed gives the same bytes.
 
 A line, as src/apps/examine/suite.h has it:
 
@@ -84,7 +84,7 @@ def judged_turns(case):
         turns = [(len(case.messages) - 1, {"kind": "none"})]
     for i, expect in turns:
         called = bool(case.messages[i]["calls"])
-        assert called == (expect["kind"] == "calls"), f"{case.skill}: {case.key}: calls and {expect}"
+        assert called == (expect["kind"] == "calls"), f"{case.skill}: {case.key}: {expect}"
     return turns
 
 
@@ -158,7 +158,7 @@ def main():
         options.per_long = max(1, options.per_skill // 4)
     lines = list(all_lines(all_skills(), options))
     if not lines:
-        sys.exit("suite: no skill begins so" if options.only else "suite: there are no lessons here")
+        sys.exit("suite: no skill begins so" if options.only else "suite: there are no lessons")
     write(options.out, lines)
     n_skills = len({line["skill"] for line in lines})
     print(f"suite: {len(lines)} cases of {n_skills} skills in {options.out}", file=sys.stderr)

@@ -50,8 +50,10 @@ static void walk(buf *out, comparison *c, const records *a, const records *b, bo
         const int order = i == a->n ? 1 : k == b->n ? -1 : strcmp(a->at[i].id, b->at[k].id);
         if (order != 0) {
             c->only[order > 0]++;
-            if (order < 0) i++;
-            else k++;
+            if (order < 0)
+                i++;
+            else
+                k++;
             continue;
         }
         const record *x = &a->at[i++], *y = &b->at[k++];
@@ -96,7 +98,8 @@ static void put_json(buf *out, const comparison *c, const char *const names[2]) 
         buf_printf(out, ", \"cases\": %zu, \"passed\": %zu, \"only\": %zu}", c->n[i], c->passed[i],
                    c->only[i]);
     }
-    for (int o = 0; o < N_OUTCOMES; o++) buf_printf(out, ", \"%s\": %zu", outcome_names[o], c->by[o]);
+    for (int o = 0; o < N_OUTCOMES; o++)
+        buf_printf(out, ", \"%s\": %zu", outcome_names[o], c->by[o]);
     buf_printf(out, ", \"changed\": %zu, \"chance\": ", c->changed);
     json_write_f64(out, chance_of(c->by[LOST], c->by[WON]));
     buf_str(out, "}\n");

@@ -6,11 +6,12 @@
  *
  *     A.jsonl   93 of 100 passed
  *     B.jsonl   95 of 100 passed
- *     3 lost, 5 won, 12 said otherwise, 80 the same; a difference like this comes by chance with p = 0.73
+ *     3 lost, 5 won, 12 said otherwise, 80 the same; a difference like this comes by chance with
+ *     p = 0.73
  *
- * `lost`: A passed and B did not. `other`: the same verdict with other words. Of several results of a
- * case in one file the last one counts. Cases that only one file has, or whose question is another, are
- * counted and left out.
+ * `lost`: A passed and B did not. `other`: the same verdict with other words. Of several results
+ * of a case in one file the last one counts. Cases that only one file has, or whose question is
+ * another, are counted and left out.
  */
 #ifndef DS4_APPS_EXAMINE_COMPARE_H
 #define DS4_APPS_EXAMINE_COMPARE_H

@@ -60,14 +60,18 @@ void examiner_close(examiner *x) {
     free(x);
 }
 
-const char *examiner_model(const examiner *x) { return x->name; }
+const char *examiner_model(const examiner *x) {
+    return x->name;
+}
 
 static bool wants_stop(void *self) {
     const examiner *x = self;
     return x->interrupted && *x->interrupted;
 }
 
-static status stopped(err *e) { return fail(e, E_CANCELLED, "stopped"); }
+static status stopped(err *e) {
+    return fail(e, E_CANCELLED, "stopped");
+}
 
 static status prompt_ids(const examiner *x, const exam_case *c, tokens *ids, err *e) {
     chat_prompt p = {0};
@@ -167,7 +171,9 @@ status examiner_ask(examiner *x, const exam_case *c, answer *out, err *e) {
     }
     tokens_free(&ids);
     a.seconds = clock_seconds() - start;
-    if (st == OK) *out = a;
-    else answer_free(&a);
+    if (st == OK)
+        *out = a;
+    else
+        answer_free(&a);
     return st;
 }

@@ -1,7 +1,7 @@
 /* examiner: puts the questions of a suite to a model, one at a time, and takes the answers down.
  *
- * Answers are greedy. A question's prompt is what a server would make of it as a request; what it has
- * in common with the one before is not computed again.
+ * Answers are greedy. A question's prompt is what a server would make of it as a request; what it
+ * has in common with the one before is not computed again.
  */
 #ifndef DS4_APPS_EXAMINE_EXAMINER_H
 #define DS4_APPS_EXAMINE_EXAMINER_H

@@ -16,19 +16,30 @@ void answer_free(answer *a) {
 }
 
 const char *answer_end_name(turn_end end) {
-    static const char *const names[] = {
-        [TURN_GOES_ON] = "no room", [TURN_STOP] = "stop", [TURN_CALLS] = "calls",
-        [TURN_LENGTH] = "length", [TURN_STOP_STRING] = "stop string", [TURN_LOOP] = "loop",
-        [TURN_CANCELLED] = "cancelled"};
+    static const char *const names[] = {[TURN_GOES_ON] = "no room",
+                                        [TURN_STOP] = "stop",
+                                        [TURN_CALLS] = "calls",
+                                        [TURN_LENGTH] = "length",
+                                        [TURN_STOP_STRING] = "stop string",
+                                        [TURN_LOOP] = "loop",
+                                        [TURN_CANCELLED] = "cancelled"};
     return names[end];
 }
 
 /* ------------------------------------------------------------------ texts */
 
-static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_letter(char c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c; }
+static bool is_blank(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+static bool is_letter(char c) {
+    return (c | 32) >= 'a' && (c | 32) <= 'z';
+}
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
+}
 
 static chat_str trimmed(const buf *b) {
     chat_str s = {b->data, b->n};
@@ -47,13 +58,14 @@ static bool holds(chat_str s, chat_str what) {
 }
 
 const char *leaked(const char *p, size_t n) {
-    static const char *const marks[] = {"<think", "</think", "<|", "\xef\xbd\x9c", "<invoke",
-                                        "</invoke", "<parameter", "</parameter", "tool_calls>",
-                                        "\xef\xbf\xbd"};
+    static const char *const marks[] = {"<think",      "</think",     "<|",         "\xef\xbd\x9c",
+                                        "<invoke",     "</invoke",    "<parameter", "</parameter",
+                                        "tool_calls>", "\xef\xbf\xbd"};
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (holds((chat_str){p, n}, chat_cstr(marks[i])))
-            return marks[i][0] != '\xef' ? marks[i]
-                   : marks[i][1] == '\xbf' ? "a broken character" : "a control token's bar";
+            return marks[i][0] != '\xef'   ? marks[i]
+                   : marks[i][1] == '\xbf' ? "a broken character"
+                                           : "a control token's bar";
     for (size_t i = 0; i < n; i++)
         if (((unsigned char)p[i] < 32 && !strchr("\t\n\r", p[i])) || p[i] == 0 || p[i] == 127)
             return "a control character";
@@ -99,10 +111,10 @@ static bool read_number(const char *p, size_t n, size_t *at, bool minus, char *o
     while (zeros < n_whole && whole[zeros] == '0') zeros++;
     while (n_decimals && p[decimals + n_decimals - 1] == '0') n_decimals--;
     const bool zero = zeros == n_whole && n_decimals == 0;
-    const int len = snprintf(out, cap, "%s%s%.*s%s%.*s", minus && !zero ? "-" : "",
-                             zeros == n_whole ? "0" : "", (int)(n_whole - zeros), whole + zeros,
-                             n_decimals ? "." : "", n_decimals < NUMBER_MOST ? (int)n_decimals : 0,
-                             p + decimals);
+    const int len =
+        snprintf(out, cap, "%s%s%.*s%s%.*s", minus && !zero ? "-" : "", zeros == n_whole ? "0" : "",
+                 (int)(n_whole - zeros), whole + zeros, n_decimals ? "." : "",
+                 n_decimals < NUMBER_MOST ? (int)n_decimals : 0, p + decimals);
     return len > 0 && (size_t)len < cap && n_decimals < NUMBER_MOST;
 }
 
@@ -117,8 +129,10 @@ bool last_number(const char *p, size_t n, char *out, size_t cap) {
             continue;
         }
         size_t sign = i; /* where the sign begins, if there is one */
-        if (before == '-') sign = i - 1;
-        else if (i >= 3 && memcmp(p + i - 3, wide_minus, 3) == 0) sign = i - 3;
+        if (before == '-')
+            sign = i - 1;
+        else if (i >= 3 && memcmp(p + i - 3, wide_minus, 3) == 0)
+            sign = i - 3;
         const char front = sign ? p[sign - 1] : ' ';
         const bool minus = sign < i && !is_digit(front) && !is_letter(front) && front != ')';
         found = read_number(p, n, &i, minus, out, cap);
@@ -167,8 +181,10 @@ static bool is_number(const json *value, chat_str text, verdict *v) {
     /* Between reals the last bits of a binary form are nobody's mistake. */
     const double x = strtod(found, NULL), gap = x > w ? x - w : w - x, size = w < 0 ? -w : w;
     if (json_type(value) == JSON_REAL && gap <= 1e-9 * size) return true;
-    if (plain) say(v, "expected the number %s, found %s", wanted, found);
-    else say(v, "expected the number %g, found %s", w, found);
+    if (plain)
+        say(v, "expected the number %s, found %s", wanted, found);
+    else
+        say(v, "expected the number %g, found %s", w, found);
     return false;
 }
 
@@ -323,17 +339,20 @@ static status judge_form(bool *out, const exam_case *c, const answer *a, verdict
     err why;
     *out = false;
     if (!is_tidy(c, a, v)) return OK;
-    status st = reply_parse_strict(&strict, a->raw.data ? a->raw.data : "", a->raw.n, c->thinking,
-                                   &why);
+    status st =
+        reply_parse_strict(&strict, a->raw.data ? a->raw.data : "", a->raw.n, c->thinking, &why);
     if (st == E_NOMEM) return fail(e, st, "%s", why.text);
     if (st != OK) {
         say(v, "%s", why.text);
         return OK;
     }
     const char *leak = leaked(strict.content.data, strict.content.n);
-    if (leak) say(v, "the text has %s in it", leak);
-    else if (strict.n_calls != a->m.n_calls) say(v, "calls in a form that only guessing reads");
-    else st = calls_are_sound(out, c, &strict, v, e);
+    if (leak)
+        say(v, "the text has %s in it", leak);
+    else if (strict.n_calls != a->m.n_calls)
+        say(v, "calls in a form that only guessing reads");
+    else
+        st = calls_are_sound(out, c, &strict, v, e);
     reply_message_free(&strict);
     return st;
 }

@@ -1,14 +1,14 @@
 /* grade: whether an answer is what was expected, and whether it has the form an answer must have.
  *
- * The two are judged apart: what is expected stands in the suite, the form is the same for all. Form:
+ * The two are judged apart: what is expected stands in the suite, the form is the same for all:
  *
  *   - it ended by itself: not by a limit;
  *   - it thought where thinking was asked for, and only there;
  *   - the official parser takes it (chat/reply.h, reply_parse_strict): control tokens where they
  *     belong and nowhere else, calls as they must be written;
  *   - nothing in the text spells a tag, half a character or a control character;
- *   - calls are of tools that were offered, their arguments JSON; and there are none unless calls are
- *     what is expected.
+ *   - calls are of tools that were offered, their arguments JSON; and there are none unless calls
+ *     are what is expected.
  *
  * A case is passed if both hold.
  */
@@ -44,14 +44,14 @@ const char *answer_end_name(turn_end end);
 
 /* ---- what it is made of ---- */
 
-/* The last number in a text, in its plain form: no sign but `-`, no leading zeros, no commas, no zeros at
- * the end of the decimals: "-1234.5". Thousands may be parted by commas. False: there is none, or it does
- * not fit. A digit behind a letter or `_` begins no number, a `-` behind a letter, digit or `)` is no
- * sign. */
+/* The last number in a text, in its plain form: no sign but `-`, no leading zeros, no commas, no
+ * zeros at the end of the decimals: "-1234.5". Thousands may be parted by commas. False: there is
+ * none, or it does not fit. A digit behind a letter or `_` begins no number, a `-` behind a letter,
+ * digit or `)` is no sign. */
 bool last_number(const char *p, size_t n, char *out, size_t cap);
 
-/* Where a text spells something only control tokens or tags are made of; NULL: nowhere. The words are in
- * static storage. */
+/* What a text spells that only control tokens or tags are made of, in words of ours; NULL: nothing
+ * of that. */
 const char *leaked(const char *p, size_t n);
 
 #endif

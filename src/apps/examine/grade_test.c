@@ -2,8 +2,13 @@
 #include "apps/examine/grade.h"
 #include "base/test.h"
 
-#define DSML "\xef\xbd\x9c" "DSML" "\xef\xbd\x9c"
-#define EOS "<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"
+#define DSML                                                                                       \
+    "\xef\xbd\x9c"                                                                                 \
+    "DSML"                                                                                         \
+    "\xef\xbd\x9c"
+#define EOS                                                                                        \
+    "<\xef\xbd\x9c"                                                                                \
+    "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"
 
 /* ------------------------------------------------------------------ numbers */
 
@@ -31,7 +36,9 @@ TEST(the_last_number_of_a_text_is_found) {
         {"a-3", "3"},
         {"+5", "5"},
         {"- 5", "5"},
-        {"minus \xe2\x88\x92" "5", "-5"},
+        {"minus \xe2\x88\x92"
+         "5",
+         "-5"},
         {"1,234", "1234"},
         {"1,234,567 km", "1234567"},
         {"1, 2, 3", "3"},
@@ -57,7 +64,8 @@ TEST(the_last_number_of_a_text_is_found) {
         {"5km", "5"},
         {"12345678901234567890123", "12345678901234567890123"},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) CHECK(number_is(rows[i][0], rows[i][1]));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        CHECK(number_is(rows[i][0], rows[i][1]));
 }
 
 TEST(a_number_is_written_whole_or_not_at_all) {
@@ -89,9 +97,9 @@ TEST(no_byte_behind_the_text_counts) {
 
 /* ------------------------------------------------------------------ answers */
 
-#define TOOLS                                                                                       \
-    "[{\"type\": \"function\", \"function\": {\"name\": \"add\", \"parameters\": {\"type\": "          \
-    "\"object\", \"properties\": {\"a\": {\"type\": \"integer\"}}}}}, {\"type\": \"function\", "       \
+#define TOOLS                                                                                      \
+    "[{\"type\": \"function\", \"function\": {\"name\": \"add\", \"parameters\": {\"type\": "      \
+    "\"object\", \"properties\": {\"a\": {\"type\": \"integer\"}}}}}, {\"type\": \"function\", "   \
     "\"function\": {\"name\": \"look\"}}]"
 
 /* The verdict on an answer of these bytes, to a question that expects this. */
@@ -168,12 +176,12 @@ TEST(texts_are_compared_as_their_kind_says) {
 
 /* ------------------------------------------------------------------ calls */
 
-#define CALL(name, parameters)                                                                      \
+#define CALL(name, parameters)                                                                     \
     "<" DSML "invoke name=\"" name "\">\n" parameters "</" DSML "invoke>\n"
 #define BLOCK(calls) "\n\n<" DSML "tool_calls>\n" calls "</" DSML "tool_calls>" EOS
-#define NUMBER(name, value)                                                                         \
+#define NUMBER(name, value)                                                                        \
     "<" DSML "parameter name=\"" name "\" string=\"false\">" value "</" DSML "parameter>\n"
-#define WORD(name, value)                                                                           \
+#define WORD(name, value)                                                                          \
     "<" DSML "parameter name=\"" name "\" string=\"true\">" value "</" DSML "parameter>\n"
 #define WANTS(calls) "{\"kind\": \"calls\", \"value\": [" calls "]}"
 #define ADD_5 "{\"name\": \"add\", \"arguments\": {\"a\": 5}}"
@@ -188,7 +196,8 @@ TEST(calls_are_compared_as_json) {
     CHECK(calls_hold(WANTS(ADD_5), BLOCK(CALL("add", NUMBER("a", "5")))));
     CHECK(calls_hold(WANTS(ADD_5), BLOCK(CALL("add", NUMBER("a", "5.0")))));
     CHECK(calls_hold(WANTS(ADD_5), "I add." BLOCK(CALL("add", NUMBER("a", "5")))));
-    CHECK(calls_hold(WANTS("{\"name\": \"look\", \"arguments\": {\"x\": \"1\", \"y\": [1, {\"p\": 2, \"q\": null}]}}"),
+    CHECK(calls_hold(WANTS("{\"name\": \"look\", \"arguments\": {\"x\": \"1\", \"y\": [1, {\"p\": "
+                           "2, \"q\": null}]}}"),
                      BLOCK(CALL("look", NUMBER("y", "[1,{\"q\":null,\"p\":2}]") WORD("x", "1")))));
     CHECK(calls_hold(WANTS("{\"name\": \"look\", \"arguments\": {}}"), BLOCK(CALL("look", ""))));
     CHECK(calls_hold(WANTS(ADD_5 ", {\"name\": \"look\", \"arguments\": {}}"),
@@ -233,10 +242,17 @@ TEST(thinking_is_where_it_was_asked_for) {
 }
 
 TEST(text_spells_no_tags) {
-    static const char *const texts[] = {
-        "<think",           "</THINK>",      "<\xef\xbd\x9cUser\xef\xbd\x9c>", DSML,
-        "<|im_end|>",       "<invoke name>", "a </parameter>",                  "\xef\xbf\xbd",
-        "a\xc3",            "bell\a",        "\x7f"};
+    static const char *const texts[] = {"<think",
+                                        "</THINK>",
+                                        "<\xef\xbd\x9cUser\xef\xbd\x9c>",
+                                        DSML,
+                                        "<|im_end|>",
+                                        "<invoke name>",
+                                        "a </parameter>",
+                                        "\xef\xbf\xbd",
+                                        "a\xc3",
+                                        "bell\a",
+                                        "\x7f"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char raw[200];
         snprintf(raw, sizeof raw, "so: %s" EOS, texts[i]);
@@ -256,7 +272,9 @@ TEST(calls_are_of_what_was_offered_and_well_formed) {
     CHECK(!has_form(WANTS(ADD_5), false, BLOCK(CALL("add", NUMBER("a", "five"))), TURN_CALLS,
                     "no JSON"));
     /* the tolerant reader takes these, the official one does not */
-    CHECK(!has_form(WANTS(ADD_5), false, "<" DSML "tool_calls>\n" CALL("add", NUMBER("a", "5")) "</" DSML "tool_calls>" EOS,
+    CHECK(!has_form(WANTS(ADD_5), false,
+                    "<" DSML "tool_calls>\n" CALL("add", NUMBER("a", "5")) "</" DSML
+                                                                           "tool_calls>" EOS,
                     TURN_CALLS, "control token"));
     CHECK(!has_form(WANTS(ADD_5), false, BLOCK("\n" CALL("add", NUMBER("a", "5"))), TURN_CALLS,
                     "newline were expected"));

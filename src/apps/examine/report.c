@@ -44,8 +44,10 @@ static void add(tally *to, const tally *t) {
 void report_add(report *r, const char *skill, bool expected, bool form) {
     const tally one = {.n = 1, .passed = expected && form, .expected = expected, .form = form};
     tally *row = row_of(r, skill, strlen(skill));
-    if (row) add(row, &one);
-    else r->failed = true;
+    if (row)
+        add(row, &one);
+    else
+        r->failed = true;
 }
 
 tally report_all(const report *r) {
@@ -58,13 +60,17 @@ static report families(const report *r) {
     report f = {0};
     for (size_t i = 0; i < r->n_skills; i++) {
         tally *row = row_of(&f, r->skills[i].skill, strcspn(r->skills[i].skill, "."));
-        if (row) add(row, &r->skills[i]);
-        else f.failed = true;
+        if (row)
+            add(row, &r->skills[i]);
+        else
+            f.failed = true;
     }
     return f;
 }
 
-static double percent(uint64_t part, uint64_t n) { return n ? 100.0 * (double)part / (double)n : 0; }
+static double percent(uint64_t part, uint64_t n) {
+    return n ? 100.0 * (double)part / (double)n : 0;
+}
 
 static void table_row(buf *out, const tally *t, int width) {
     buf_printf(out, "%-*s %7" PRIu64 " %7" PRIu64 "  %5.1f %%  %5.1f %%\n", width,
@@ -90,7 +96,8 @@ void report_table(buf *out, const report *r, bool by_skill) {
 }
 
 static void counts_json(buf *out, const tally *t) {
-    buf_printf(out, "\"cases\": %" PRIu64 ", \"passed\": %" PRIu64 ", \"expected\": %" PRIu64
+    buf_printf(out,
+               "\"cases\": %" PRIu64 ", \"passed\": %" PRIu64 ", \"expected\": %" PRIu64
                ", \"format\": %" PRIu64,
                t->n, t->passed, t->expected, t->form);
 }
@@ -126,8 +133,10 @@ status demand_parse(demand *out, const char *text, err *e) {
     d.share = strtod(number, &end);
     const bool plain = *number && strspn(number, "0123456789.") == strlen(number) && !*end;
     if (!plain || !(d.share >= 0 && d.share <= 1) || equals == text)
-        return fail(e, E_USAGE, "--require %s: expected a share from 0 to 1, as in 0.95, format=0.99 "
-                    "or SKILL=0.9", text);
+        return fail(e, E_USAGE,
+                    "--require %s: expected a share from 0 to 1, as in 0.95, format=0.99 "
+                    "or SKILL=0.9",
+                    text);
     if (equals) {
         d.skill = text;
         d.n = (size_t)(equals - text);
@@ -148,12 +157,13 @@ status demand_check(const demand *d, const report *r, err *e) {
     for (size_t i = 0; i < r->n_skills; i++)
         if (skill_matches(r->skills[i].skill, word)) add(&sum, &r->skills[i]);
     if (sum.n == 0)
-        return fail(e, E_USAGE, "--require %.*s: no case of that skill was asked",
-                    (int)d->n, d->skill ? d->skill : "");
+        return fail(e, E_USAGE, "--require %.*s: no case of that skill was asked", (int)d->n,
+                    d->skill ? d->skill : "");
     const uint64_t good = d->form ? sum.form : sum.passed;
     /* 19 of 20 is 0.95, whatever the last bit of the quotient says. */
     if ((double)good >= d->share * (double)sum.n - 1e-9 * (double)sum.n) return OK;
-    return fail(e, E_LIMIT, "%" PRIu64 " of %" PRIu64 " cases%s%s %s (%.1f %%); %.1f %% are required",
-                good, sum.n, *word ? " of " : "", word, d->form ? "have the right form" : "passed",
+    return fail(e, E_LIMIT,
+                "%" PRIu64 " of %" PRIu64 " cases%s%s %s (%.1f %%); %.1f %% are required", good,
+                sum.n, *word ? " of " : "", word, d->form ? "have the right form" : "passed",
                 percent(good, sum.n), 100 * d->share);
 }

@@ -1,4 +1,4 @@
-/* report: what an examination came to: counts by skill, as a table or as JSON, and shares that are demanded.
+/* report: what an examination came to: counts by skill, a table or JSON of them, demands on shares.
  *
  *     family       cases  passed    share   format
  *     arith           40      38   95.0 %  100.0 %

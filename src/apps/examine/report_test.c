@@ -47,7 +47,8 @@ TEST(the_json_form_is_json) {
     report_json(&b, &r);
     buf_char(&b, '}');
     REQUIRE(json_parse(&d, b.data, b.n, 0, "report", NULL) == OK);
-    const json *families = json_get(json_root(d), "families"), *skills = json_get(json_root(d), "skills");
+    const json *families = json_get(json_root(d), "families"),
+               *skills = json_get(json_root(d), "skills");
     CHECK(json_count(families) == 4 && json_count(skills) == 5);
     CHECK(json_u64(json_get(json_at(families, 0), "passed"), &n) && n == 22);
     CHECK(json_u64(json_get(json_root(d), "cases"), &n) && n == 27);
@@ -71,7 +72,8 @@ TEST(demands_are_met_or_told_with_numbers) {
     CHECK(demanded("arith.add2=0.95", &e) == OK); /* 19 of 20, to the case */
     CHECK(demanded("*.4k=1", &e) == OK && demanded("format=0.92", &e) == OK);
     CHECK(demanded("0.89", &e) == E_LIMIT);
-    CHECK_SAY(strcmp(e.text, "23 of 26 cases passed (88.5 %); 89.0 % are required") == 0, "%s", e.text);
+    CHECK_SAY(strcmp(e.text, "23 of 26 cases passed (88.5 %); 89.0 % are required") == 0, "%s",
+              e.text);
     CHECK(demanded("arith.add2=0.96", &e) == E_LIMIT);
     CHECK_SAY(strstr(e.text, "19 of 20 cases of arith.add2 passed"), "%s", e.text);
     CHECK(demanded("format=0.93", &e) == E_LIMIT);
@@ -80,7 +82,8 @@ TEST(demands_are_met_or_told_with_numbers) {
 }
 
 TEST(a_demand_that_is_none_is_refused) {
-    static const char *const texts[] = {"", "=", "=0.5", "x=", "1.01", "-0.1", "95", "95%", "0.9x", "nan", "x=0,9", "1e-1", "0.5.5"};
+    static const char *const texts[] = {"",    "=",    "=0.5", "x=",    "1.01", "-0.1", "95",
+                                        "95%", "0.9x", "nan",  "x=0,9", "1e-1", "0.5.5"};
     err e;
     demand d;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

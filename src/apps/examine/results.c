@@ -178,8 +178,10 @@ static status open_file(results *r, err *e) {
     if (fstat(r->fd, &st) != 0 || !S_ISREG(st.st_mode))
         return fail(e, E_IO, "%s: not a regular file: results need one", r->path);
     if (flock(r->fd, LOCK_EX | LOCK_NB) != 0)
-        return fail(e, E_USAGE, "%s: another run writes its results there: wait for it, or name "
-                    "another file", r->path);
+        return fail(e, E_USAGE,
+                    "%s: another run writes its results there: wait for it, or name "
+                    "another file",
+                    r->path);
     return OK;
 }
 
@@ -217,11 +219,14 @@ const record *results_find(const results *r, const char *model, hash128 line) {
     size_t lo = 0, hi = r->there.n;
     while (lo < hi) { /* the first behind all of this question */
         const size_t mid = lo + (hi - lo) / 2;
-        if (by_question(&r->there.at[mid], &key) < 0) lo = mid + 1;
-        else hi = mid;
+        if (by_question(&r->there.at[mid], &key) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     const record *last = lo ? &r->there.at[lo - 1] : NULL;
-    return last && strcmp(last->line, key.line) == 0 && strcmp(last->model, model) == 0 ? last : NULL;
+    return last && strcmp(last->line, key.line) == 0 && strcmp(last->model, model) == 0 ? last
+                                                                                        : NULL;
 }
 
 static void put_text(buf *out, const char *key, const char *p, size_t n) {
@@ -235,7 +240,8 @@ static void put_arguments(buf *out, const buf *text) {
     const char *p = text->data ? text->data : "";
     if (json_parse(&doc, p, text->n, RESULT_DEPTH - 4, "arguments", NULL) == OK)
         json_write(out, json_root(doc));
-    else json_write_string(out, p, text->n);
+    else
+        json_write_string(out, p, text->n);
     json_free(doc);
 }
 
@@ -246,7 +252,8 @@ void result_write(buf *out, const char *model, const exam_case *c, const answer 
     buf_str(out, line_head);
     json_write_string(out, c->id, strlen(c->id));
     put_text(out, "skill", c->skill, strlen(c->skill));
-    buf_printf(out, ", \"model\": \"%s\", \"line\": \"%s\", \"passed\": %s, \"expected\": %s, "
+    buf_printf(out,
+               ", \"model\": \"%s\", \"line\": \"%s\", \"passed\": %s, \"expected\": %s, "
                "\"format\": %s",
                model, line, verdict_passed(v) ? "true" : "false", v->expected ? "true" : "false",
                v->form ? "true" : "false");

@@ -5,10 +5,10 @@
  *      "content": TEXT, "reasoning": TEXT, "calls": [{"name": TEXT, "arguments": {...}}],
  *      "prompt_tokens": 40, "tokens": 12, "seconds": 0.31}
  *
- * `model` names the model and how it was run, `line` is the hash of the suite's line: a result counts
- * for a later run where both are the same, so a run goes on where an earlier one stopped, and a
- * question that was changed is asked again. A file may hold results of several models. With `format`
- * false there is also "raw", all that was written, control tokens as text.
+ * `model` names the model and how it was run, `line` is the hash of the suite's line: a result
+ * counts for a later run where both are the same, so a run goes on where an earlier one stopped,
+ * and a question that was changed is asked again. A file may hold results of several models. With
+ * `format` false there is also "raw", all that was written, control tokens as text.
  *
  * I1  A line is written by one write, and one that was not written whole is taken back.
  * I2  Only the last line can be broken (the machine stopped while it was written): it is dropped.
@@ -53,7 +53,8 @@ typedef struct results results;
 status results_open(results **out, const char *path, err *e);
 void results_close(results *r); /* NULL is fine */
 
-/* What is there of this run about this line: NULL, or the last one. Those added since are not seen. */
+/* What is there of this run about this line: NULL, or the last one. Those added since are not
+ * seen. */
 const record *results_find(const results *r, const char *model, hash128 line);
 
 status results_add(results *r, const char *model, const exam_case *c, const answer *a,

@@ -26,8 +26,10 @@ static void start(void) {
     snprintf(path[1], sizeof path[1], "%s/b.jsonl", root);
     buf text = {0};
     for (int i = 0; i < 8; i++)
-        buf_printf(&text, "{\"id\": \"c/%d\", \"skill\": \"c\", \"messages\": [{\"role\": \"user\", "
-                   "\"content\": \"hi\"}]}\n", i);
+        buf_printf(&text,
+                   "{\"id\": \"c/%d\", \"skill\": \"c\", \"messages\": [{\"role\": \"user\", "
+                   "\"content\": \"hi\"}]}\n",
+                   i);
     if (suite_parse(&s, text.data, text.n, "test", &e) != OK) abort();
     buf_free(&text);
 }
@@ -119,7 +121,8 @@ TEST(a_file_cut_anywhere_goes_on) {
         CHECK(results_add(r, MODEL, &s.at[2], &a, &v, &e) == OK);
         results_close(r);
         CHECK(records_read(&all, path[0], &e) == OK);
-        CHECK_SAY(all.n == 1u + (size_t)(cut >= first) + (size_t)(cut == b.n), "cut %zu: %zu", cut, all.n);
+        CHECK_SAY(all.n == 1u + (size_t)(cut >= first) + (size_t)(cut == b.n), "cut %zu: %zu", cut,
+                  all.n);
         records_free(&all);
     }
     buf_free(&b);
@@ -127,8 +130,11 @@ TEST(a_file_cut_anywhere_goes_on) {
 
 TEST(what_is_no_file_of_results_is_left_alone) {
     start();
-    static const char *const texts[] = {"notes of mine\n", "notes of mine", "GGUF\x03", "{}\n", "[1]\n", "\n", "{\"id\": 5}\n",
-                                        "{\"id\": \"a\", \"why\": \"\", \"model\": \"x\", \"line\": \"x\"}\n"};
+    static const char *const texts[] = {
+        "notes of mine\n", "notes of mine",
+        "GGUF\x03",        "{}\n",
+        "[1]\n",           "\n",
+        "{\"id\": 5}\n",   "{\"id\": \"a\", \"why\": \"\", \"model\": \"x\", \"line\": \"x\"}\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         results *r = NULL;
         const buf b = {.data = (char *)(uintptr_t)texts[i], .n = strlen(texts[i])};
@@ -184,9 +190,11 @@ TEST(cases_that_differ_are_listed) {
     REQUIRE(compare_files(&out, path[0], path[1], false, &e) == OK);
     static const char head[] = "lost   c/1   a \"reason\"\nwon    c/2\nother  c/3\n\n";
     CHECK_SAY(strncmp(out.data, head, sizeof head - 1) == 0, "%s", out.data);
-    CHECK_SAY(strstr(out.data, "a.jsonl   3 of 4 passed, 1 more that the other has not\n"), "%s", out.data);
+    CHECK_SAY(strstr(out.data, "a.jsonl   3 of 4 passed, 1 more that the other has not\n"), "%s",
+              out.data);
     CHECK_SAY(strstr(out.data, "b.jsonl   3 of 4 passed\n"), "%s", out.data);
-    CHECK(strstr(out.data, "1 lost, 1 won, 1 said otherwise, 1 the same; a difference like this comes by chance with p = 1\n"));
+    CHECK(strstr(out.data, "1 lost, 1 won, 1 said otherwise, 1 the same; a difference like this "
+                           "comes by chance with p = 1\n"));
     buf_free(&out);
 }
 

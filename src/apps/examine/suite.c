@@ -26,7 +26,9 @@ static void case_free(exam_case *c) {
     *c = (exam_case){0};
 }
 
-static bool absent(const json *v) { return !v || json_type(v) == JSON_NULL; }
+static bool absent(const json *v) {
+    return !v || json_type(v) == JSON_NULL;
+}
 
 /* A text that is not empty and holds no NUL. */
 static status read_word(const char **out, const json *line, const char *key, err *e) {
@@ -38,8 +40,8 @@ static status read_word(const char **out, const json *line, const char *key, err
     return OK;
 }
 
-/* Compilers of expressions write repetitions out: `((a{99}){99}){99}` would be a million of them. So
- * the product of all numbers in braces is held small. */
+/* Compilers of expressions write repetitions out: `((a{99}){99}){99}` would be a million of them.
+ * So the product of all numbers in braces is held small. */
 static bool repeats_little(const char *p) {
     uint64_t product = 1, number = 0;
     bool inside = false;
@@ -61,8 +63,10 @@ static status compile(regex_t *out, const json *value, err *e) {
     char why[200];
     if (strlen(p) != n) return fail(e, E_FORMAT, "expect.value: an expression cannot hold a NUL");
     if (n > REGEX_BYTES || !repeats_little(p))
-        return fail(e, E_LIMIT, "expect.value: an expression of more than %d bytes, or of more than "
-                    "%d repetitions", REGEX_BYTES, REGEX_REPEATS);
+        return fail(e, E_LIMIT,
+                    "expect.value: an expression of more than %d bytes, or of more than "
+                    "%d repetitions",
+                    REGEX_BYTES, REGEX_REPEATS);
     const int code = regcomp(out, p, REG_EXTENDED | REG_NOSUB);
     if (code == 0) return OK;
     regerror(code, out, why, sizeof why);
@@ -132,8 +136,10 @@ static status read_chat(chat **out, const json *line, bool thinking, err *e) {
     chat_prompt_free(&p);
     json_free(doc);
     buf_free(&request);
-    if (st == OK) *out = c;
-    else chat_free(c);
+    if (st == OK)
+        *out = c;
+    else
+        chat_free(c);
     return st;
 }
 
@@ -185,8 +191,8 @@ static status check_ids(const suite *s, const char *name, err *e) {
     status st = OK;
     for (size_t i = 1; i < s->n && st == OK; i++)
         if (strcmp(ids[i - 1], ids[i]) == 0)
-            st = fail(e, E_FORMAT, "%s: two cases have the id %s: ids must be unique", name,
-                      ids[i]);
+            st =
+                fail(e, E_FORMAT, "%s: two cases have the id %s: ids must be unique", name, ids[i]);
     free(ids);
     return st;
 }
@@ -221,8 +227,10 @@ status suite_parse(suite *out, const char *text, size_t n, const char *name, err
     }
     if (st == OK && s.n == 0) st = fail(e, E_FORMAT, "%s: there is no case in it", name);
     if (st == OK) st = check_ids(&s, name, e);
-    if (st == OK) *out = s;
-    else suite_free(&s);
+    if (st == OK)
+        *out = s;
+    else
+        suite_free(&s);
     return st;
 }
 
@@ -251,8 +259,10 @@ bool skill_matches(const char *skill, const char *word) {
 static void keep(suite *s, bool (*wanted)(const exam_case *c, const void *how), const void *how) {
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
-        if (wanted(&s->at[i], how)) s->at[n++] = s->at[i];
-        else case_free(&s->at[i]);
+        if (wanted(&s->at[i], how))
+            s->at[n++] = s->at[i];
+        else
+            case_free(&s->at[i]);
     }
     s->n = n;
 }

@@ -1,7 +1,7 @@
 /* suite: the questions of an examination, one JSON object a line.
  *
  *     {"id": "arith.add2/3", "skill": "arith.add2", "thinking": true, "max_tokens": 200,
- *      "messages": [...], "tools": [...],        as in an OpenAI request, up to the turn in question
+ *      "messages": [...], "tools": [...],      as in an OpenAI request, up to the turn in question
  *      "expect": {"kind": "number", "value": 42}}
  *
  *     kind      value          what is expected of the answer's text

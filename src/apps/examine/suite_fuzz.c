@@ -1,4 +1,4 @@
-/* Bytes as a suite, as a file of results, and as an answer that is searched for numbers and tags. */
+/* Bytes as a suite, as a file of results, and as an answer searched for numbers and tags. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     if (last_number(p, size, number, sizeof number)) {
         char again[64]; /* the plain form of a plain form is itself */
-        if (!last_number(number, strlen(number), again, sizeof again) || strcmp(number, again) != 0) abort();
+        if (!last_number(number, strlen(number), again, sizeof again) || strcmp(number, again) != 0)
+            abort();
     }
     leaked(p, size);
     return 0;

@@ -14,9 +14,11 @@ static status read_text(const char *text) {
 }
 
 TEST(a_case_has_what_its_line_says) {
-    REQUIRE(read_text("{\"id\": \"a/1\", \"skill\": \"a\", \"thinking\": false, \"max_tokens\": 7, \"more\": 1, " MESSAGES
+    REQUIRE(read_text("{\"id\": \"a/1\", \"skill\": \"a\", \"thinking\": false, \"max_tokens\": 7, "
+                      "\"more\": 1, " MESSAGES
                       ", \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\"}}], "
-                      "\"expect\": {\"kind\": \"number\", \"value\": 4}}\n\n \n" CASE("b", "b")) == OK);
+                      "\"expect\": {\"kind\": \"number\", \"value\": 4}}\n\n \n" CASE("b", "b")) ==
+            OK);
     CHECK(s.n == 2 && strcmp(s.at[0].id, "a/1") == 0 && strcmp(s.at[0].skill, "a") == 0);
     CHECK(!s.at[0].thinking && s.at[0].max_tokens == 7 && s.at[0].expect.kind == EXPECT_NUMBER);
     CHECK(chat_tools(s.at[0].chat) == 1);
@@ -25,11 +27,15 @@ TEST(a_case_has_what_its_line_says) {
 }
 
 TEST(a_history_with_calls_and_results_is_read) {
-    CHECK(read_text("{\"id\": \"a\", \"skill\": \"a\", \"messages\": [{\"role\": \"user\", \"content\": \"go\"}, "
-                    "{\"role\": \"assistant\", \"content\": \"\", \"reasoning_content\": \"well\", \"tool_calls\": "
-                    "[{\"id\": \"c1\", \"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": \"{}\"}}]}, "
+    CHECK(read_text("{\"id\": \"a\", \"skill\": \"a\", \"messages\": [{\"role\": \"user\", "
+                    "\"content\": \"go\"}, "
+                    "{\"role\": \"assistant\", \"content\": \"\", \"reasoning_content\": \"well\", "
+                    "\"tool_calls\": "
+                    "[{\"id\": \"c1\", \"type\": \"function\", \"function\": {\"name\": \"f\", "
+                    "\"arguments\": \"{}\"}}]}, "
                     "{\"role\": \"tool\", \"tool_call_id\": \"c1\", \"content\": \"4\"}], "
-                    "\"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\"}}]}") == OK);
+                    "\"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\"}}]}") ==
+          OK);
 }
 
 TEST(what_is_wrong_is_told_with_its_line) {
@@ -51,7 +57,8 @@ TEST(what_is_wrong_is_told_with_its_line) {
         {WITH("\"messages\": [{\"role\": \"cook\"}]"), "s.jsonl:2: messages[0].role"},
         {WITH("\"messages\": [{\"role\": \"tool\", \"content\": \"x\", \"tool_call_id\": \"c\"}]"),
          "s.jsonl:2: messages[0].tool_call_id"},
-        {WITH(MESSAGES ", \"tools\": [{\"type\": \"function\", \"function\": {}}]"), "s.jsonl:2: tools[0].function.name"},
+        {WITH(MESSAGES ", \"tools\": [{\"type\": \"function\", \"function\": {}}]"),
+         "s.jsonl:2: tools[0].function.name"},
         {WITH(MESSAGES ", \"thinking\": 1"), "s.jsonl:2: thinking"},
         {WITH(MESSAGES ", \"max_tokens\": 0"), "s.jsonl:2: max_tokens"},
         {WITH(MESSAGES ", \"max_tokens\": 65537"), "s.jsonl:2: max_tokens"},
@@ -60,16 +67,26 @@ TEST(what_is_wrong_is_told_with_its_line) {
         {WITH(MESSAGES ", \"expect\": 5"), "s.jsonl:2: expect.kind"},
         {WITH(MESSAGES ", \"expect\": {\"kind\": \"guess\"}"), "s.jsonl:2: expect.kind"},
         {WITH(MESSAGES ", \"expect\": {\"kind\": \"number\"}"), "s.jsonl:2: expect.value"},
-        {WITH(MESSAGES ", \"expect\": {\"kind\": \"number\", \"value\": \"4\"}"), "s.jsonl:2: expect.value"},
-        {WITH(MESSAGES ", \"expect\": {\"kind\": \"exact\", \"value\": 4}"), "s.jsonl:2: expect.value"},
-        {WITH(MESSAGES ", \"expect\": {\"kind\": \"regex\", \"value\": \"(\"}"), "'(' is no regular expression"},
-        {WITH(MESSAGES ", \"expect\": {\"kind\": \"regex\", \"value\": \"a\\u0000\"}"), "s.jsonl:2: expect.value"},
-        {WITH(MESSAGES ", \"expect\": {\"kind\": \"regex\", \"value\": \"((a{99}){1,99}){2}\"}"), "more than 10000"},
-        {WITH(MESSAGES ", \"expect\": {\"kind\": \"regex\", \"value\": \"a{99999999999999999999}\"}"), "more than 10000"},
+        {WITH(MESSAGES ", \"expect\": {\"kind\": \"number\", \"value\": \"4\"}"),
+         "s.jsonl:2: expect.value"},
+        {WITH(MESSAGES ", \"expect\": {\"kind\": \"exact\", \"value\": 4}"),
+         "s.jsonl:2: expect.value"},
+        {WITH(MESSAGES ", \"expect\": {\"kind\": \"regex\", \"value\": \"(\"}"),
+         "'(' is no regular expression"},
+        {WITH(MESSAGES ", \"expect\": {\"kind\": \"regex\", \"value\": \"a\\u0000\"}"),
+         "s.jsonl:2: expect.value"},
+        {WITH(MESSAGES ", \"expect\": {\"kind\": \"regex\", \"value\": \"((a{99}){1,99}){2}\"}"),
+         "more than 10000"},
+        {WITH(MESSAGES
+              ", \"expect\": {\"kind\": \"regex\", \"value\": \"a{99999999999999999999}\"}"),
+         "more than 10000"},
         {WITH(MESSAGES ", \"expect\": {\"kind\": \"calls\"}"), "s.jsonl:2: expect.value"},
-        {WITH(MESSAGES ", \"expect\": {\"kind\": \"calls\", \"value\": []}"), "s.jsonl:2: expect.value"},
-        {WITH(MESSAGES ", \"expect\": {\"kind\": \"calls\", \"value\": [{\"name\": \"f\"}]}"), "expect.value[0]"},
-        {WITH(MESSAGES ", \"expect\": {\"kind\": \"calls\", \"value\": [{\"name\": \"f\", \"arguments\": \"{}\"}]}"),
+        {WITH(MESSAGES ", \"expect\": {\"kind\": \"calls\", \"value\": []}"),
+         "s.jsonl:2: expect.value"},
+        {WITH(MESSAGES ", \"expect\": {\"kind\": \"calls\", \"value\": [{\"name\": \"f\"}]}"),
+         "expect.value[0]"},
+        {WITH(MESSAGES ", \"expect\": {\"kind\": \"calls\", \"value\": [{\"name\": \"f\", "
+                       "\"arguments\": \"{}\"}]}"),
          "expect.value[0]"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -80,7 +97,9 @@ TEST(what_is_wrong_is_told_with_its_line) {
 }
 
 TEST(a_suite_cut_anywhere_is_read_or_refused) {
-    static const char text[] = "{\"id\": \"a\", \"skill\": \"a\", " MESSAGES ", \"expect\": {\"kind\": \"regex\", \"value\": \"a\"}}\n" CASE("b", "b");
+    static const char text[] =
+        "{\"id\": \"a\", \"skill\": \"a\", " MESSAGES
+        ", \"expect\": {\"kind\": \"regex\", \"value\": \"a\"}}\n" CASE("b", "b");
     for (size_t n = 0; n < sizeof text; n++) {
         char *copy = malloc(n ? n : 1);
         memcpy(copy, text, n);
@@ -94,7 +113,8 @@ TEST(skills_are_meant_by_a_prefix_or_a_pattern) {
     CHECK(skill_matches("arith.add2", "arith") && skill_matches("arith.add2", "arith.add2"));
     CHECK(skill_matches("arith.add2", "") && !skill_matches("arith.add", "arith.add2"));
     CHECK(!skill_matches("arith.add2", "add2") && skill_matches("arith.add2", "*add2"));
-    CHECK(skill_matches("recall.pair.4k", "recall.*.4k") && !skill_matches("recall.pair.4k", "recall.*.2k"));
+    CHECK(skill_matches("recall.pair.4k", "recall.*.4k") &&
+          !skill_matches("recall.pair.4k", "recall.*.2k"));
 }
 
 static const char *all_ids(void) {
@@ -107,7 +127,8 @@ static const char *all_ids(void) {
 static void read_twenty(void) {
     char text[4000] = "", line[200];
     for (int i = 0; i < 20; i++) {
-        snprintf(line, sizeof line, "{\"id\": \"%02d\", \"skill\": \"%s\", " MESSAGES "}\n", i, i % 2 ? "odd" : "even");
+        snprintf(line, sizeof line, "{\"id\": \"%02d\", \"skill\": \"%s\", " MESSAGES "}\n", i,
+                 i % 2 ? "odd" : "even");
         strcat(text, line);
     }
     CHECK(read_text(text) == OK && s.n == 20);

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The path of a readable regular file of that name, NUL-terminated. False: there is none (or no room
- * in `out`, which is then left alone). */
+/* The path of a readable regular file of that name, NUL-terminated. False: there is none (or no
+ * room in `out`, which is then left alone). */
 bool find_bundled(const char *name, char *out, size_t cap);
 
 #endif
