@@ -6,7 +6,7 @@ followed when it asks for something simple, and changes nothing when it does not
 """
 from dataclasses import dataclass
 
-from asking import a as article, joined, pick, vary
+from asking import a as article, joined, pick, small, vary
 from case import SKILLS, Case, assistant, contains, draw, exact, matches, number, skill, system, user
 from wordstock import WORDS
 from world import CAPITALS, OPPOSITES, PLURALS, YOUNG
@@ -47,7 +47,7 @@ def name(rng):
 @dataclass
 class Slot:
     """Something a user can tell: {v} is the value."""
-    what: str     # "the name of the user", for thoughts
+    what: str     # "the name", for thoughts
     draw: object
     tell: str     # "one form|another"
     reply: str
@@ -60,7 +60,7 @@ def from_stock(stock):
 
 
 SLOTS = {
-    "name": Slot("the name of the user", name,
+    "name": Slot("the name", name,
                  "My name is {v}.|I am {v}.|Hello, my name is {v}.|Hi, I am {v}.|Call me {v}.|I'm {v}.|"
                  "Hello! I am called {v}.|Please call me {v}.|Hi! My name is {v}.",
                  "Nice to meet you, {v}!",
@@ -72,17 +72,17 @@ SLOTS = {
                   "What is my favorite color?|Which color do I like?|What's my favorite color?|"
                   "Do you remember my favorite color?|Tell me my favorite color.",
                   "Your favorite color is {v}."),
-    "city": Slot("the city of the user", lambda rng: pick(rng, CITIES) if rng.random() < 0.8
+    "city": Slot("the city", lambda rng: pick(rng, CITIES) if rng.random() < 0.8
                  else invented(rng),
                  "I live in {v}.|My city is {v}.|I come from {v}.|My home is in {v}.|I am from {v}.",
                  "{v} is a nice place.",
                  "Where do I live?|Which city do I live in?|What is my city?|Where is my home?|"
                  "Do you remember where I live?", "You live in {v}."),
-    "age": Slot("the age of the user", lambda rng: str(rng.randint(5, 99)),
+    "age": Slot("the age", lambda rng: str(rng.randint(5, 99)),
                 "I am {v} years old.|My age is {v}.|I'm {v} years old.", "{v} is a good age.",
                 "How old am I?|What is my age?|Do you remember my age?|Tell me my age.",
                 "You are {v} years old."),
-    "pet": Slot("the pet of the user", from_stock(ANIMALS),
+    "pet": Slot("the pet", from_stock(ANIMALS),
                 "I have a {v}.|My pet is a {v}.|I have a pet, a {v}.|There is a {v} in my house.",
                 "A {v} is a nice pet.",
                 "Which pet do I have?|What pet do I have?|What is my pet?|Do you remember my pet?|"
@@ -92,16 +92,16 @@ SLOTS = {
                  "{V} is good food.",
                  "What is my favorite food?|What do I like to eat?|Which food do I like?|"
                  "Do you remember my favorite food?", "Your favorite food is {v}."),
-    "hobby": Slot("the hobby of the user", from_stock(HOBBIES),
+    "hobby": Slot("the hobby", from_stock(HOBBIES),
                   "My hobby is {v}.|I like {v}, it is my hobby.|In my free time I like {v}.|"
                   "{V} is my hobby.", "{V} is a nice hobby.",
                   "What is my hobby?|Which hobby do I have?|Do you remember my hobby?|"
                   "What do I like in my free time?", "Your hobby is {v}."),
-    "job": Slot("the job of the user", from_stock(WORK),
-                "I am a {v}.|I work as a {v}.|My job is {v}.|I am a {v} by profession.",
+    "job": Slot("the job", from_stock(WORK),
+                "I am a {v}.|I work as a {v}.|I am a {v} by profession.|My job: I am a {v}.",
                 "That is a good job.",
                 "What is my job?|What do I work as?|Do you remember my job?|What is my work?",
-                "Your job is {v}."),
+                "You are a {v}."),
     "number": Slot("the number", lambda rng: str(rng.randint(2, 999)),
                    "My number is {v}.|Remember the number {v}.|My lucky number is {v}.|"
                    "Please remember the number {v}.|Keep the number {v} in mind.",
@@ -158,6 +158,14 @@ def fillers(rng, thinking, count):
     return turns
 
 
+def loosely(rng, tell):
+    """As many people write: without a full stop, without the first capital."""
+    if rng.random() < 0.25 and tell[-1] in ".!":
+        tell = tell[:-1]
+    return small(tell) if rng.random() < 0.2 and tell.startswith(("My", "The", "Call", "Please",
+                                                                  "Remember")) else tell
+
+
 def quoted(tell):
     return f"The user said: {tell}"
 
@@ -173,9 +181,11 @@ def remember_one(rng, thinking):
         slot = SLOTS[kind]
         what, value = slot.what, slot.draw(rng)
     tell, reply, question, answer, expect = told(rng, kind, slot, value)
-    messages = [user(tell), assistant(reply, reasoning=f"The user tells me {what}: {value}."
-                                      if thinking else "", expect=contains(value)
-                                      if value in reply else None)]
+    messages = [user(loosely(rng, tell)), assistant(
+        reply, reasoning=f"The user tells me {what}: {value}." if thinking else "",
+        expect=contains(reply[:-1]))]
+    if rng.random() < 0.2:
+        return Case(key=f"{kind} {value}", messages=messages, joinable=False)
     messages += fillers(rng, thinking, pick(rng, (0, 0, 1, 1, 2, 3)))
     messages += said_back(rng, thinking, question, answer, expect, quoted(tell))
     return Case(key=f"{kind} {value}", messages=messages, joinable=False)
@@ -195,7 +205,7 @@ def remember_several(rng, thinking):
             if thinking else "", expect=contains("remember"))]
     else:
         for k, (tell, reply, _, _, _) in facts:
-            messages += [user(tell), assistant(reply, reasoning=f"The user tells me {SLOTS[k].what}."
+            messages += [user(loosely(rng, tell)), assistant(reply, reasoning=f"The user tells me {SLOTS[k].what}."
                                                if thinking else "")]
     messages += fillers(rng, thinking, pick(rng, (0, 0, 1, 2)))
     for _, (tell, _, question, answer, expect) in rng.sample(facts, pick(rng, (1, 1, 2))):
@@ -259,12 +269,13 @@ def easy(rng):
 @skill("chat.system.short", weight=0.6)
 def one_word(rng, thinking):
     question, short, _ = easy(rng)
+    while " " in short:
+        question, short, _ = easy(rng)
     prompt = pick(rng, ("Answer in one word.", "Answer with one word only.", "Use only one word.",
                         "Give one word answers.", "Answer only with the result, nothing else.",
                         "Only give the answer, no sentence."))
-    answer = short
     return with_system(f"{prompt} {question}", prompt, said_back(
-        rng, thinking, question, answer, exact(answer), f"The answer is {short}. I say only this."))
+        rng, thinking, question, short, exact(short), f"The answer is {short}. I say only this."))
 
 
 @skill("chat.system.capitals", weight=0.5)
@@ -307,10 +318,10 @@ def told_by_system(rng, thinking):
     if r < 0.4:
         goods = rng.sample(GOODS, rng.randint(2, 4))
         prices = rng.sample(range(1, 60), len(goods))
-        lines = [f"{g} costs {p} dollars" if g[-1] != "s" or g == "glass" else f"{g} cost {p} dollars"
+        lines = [f"{g} costs {p} dollars" if g[-1] != "s" else f"{g} cost {p} dollars"
                  for g, p in zip(goods, prices)]
         i = rng.randrange(len(goods))
-        prompt = pick(rng, ("You sell things. ", "You work in a shop. ", "Prices: ")) + ", ".join(
+        prompt = pick(rng, ("You sell things: ", "You work in a shop: ", "Prices: ")) + ", ".join(
             lines) + "."
         g = goods[i]
         do = "do" if g[-1] == "s" else "does"

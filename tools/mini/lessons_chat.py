@@ -237,7 +237,8 @@ UNKNOWN = [(tuple(q.strip() for q in asked.split("|")), thing) for asked, thing 
     ("What is my address?|Where do I live?|Do you know where I live?|Which street do I live in?",
      "where you live"),
     ("What is my name?|Do you know my name?|Who am I?|Tell me my name.", "your name"),
-    ("How old am I?|What is my age?|When was I born?|When is my birthday?", "your age"),
+    ("How old am I?|What is my age?|Do you know my age?", "your age"),
+    ("When was I born?|When is my birthday?|Do you know my birthday?", "your birthday"),
     ("What am I thinking?|What do I think?|Which number am I thinking of?|Read my mind.",
      "what you think"),
     ("What did I eat yesterday?|What did I do yesterday?|Where was I last week?|What did I dream?",
@@ -266,7 +267,7 @@ UNKNOWN = [(tuple(q.strip() for q in asked.split("|")), thing) for asked, thing 
     ("Explain quantum physics.|What is quantum physics?|What is dark matter?|What is string theory?|"
      "How does a black hole work?|What is relativity?", "physics"),
     ("What medicine should I take?|What is good for a headache?|Am I ill?|What does my doctor think?|"
-     "Why does my back hurt?", "medicine. Please ask a doctor"),
+     "Why does my back hurt?", "medicine"),
     ("Is this legal?|Can I sue my neighbor?|What does the law say?|How much tax do I pay?", "the law"),
 )]
 UNKNOWN_FORMS = ("Who is {x}?", "Who was {x}?", "Do you know {x}?", "Tell me about {x}.",

@@ -3,8 +3,8 @@
 What is known stands in tables (world.py) and, where a question has no pattern, below. A key is the
 question in its base form, so what is examined is a fact that was taught, asked in words that were not.
 """
-from asking import ask, ask_row, pick, row
-from case import matches, skill
+from asking import ask, ask_row, joined, pick, row
+from case import contains, matches, skill
 from world import TABLES, backward, forms, forward, list_rows, unit_rows, words_of
 
 SINGLE = [row(*r) for r in (
@@ -240,6 +240,44 @@ SINGLE = [row(*r) for r in (
     ("What is a mountain?|Tell me what a mountain is.", "A mountain is a very high hill.", "high"),
     ("What is an orphan?|Tell me what an orphan is.", "An orphan is a child without parents.",
      "without parents"),
+    ("Why is the sky blue?|What makes the sky blue?|Explain why the sky is blue.",
+     "The sky is blue because the air scatters blue light the most.", "blue light"),
+    ("Why is grass green?|What makes leaves green?|Why are plants green?",
+     "Plants are green because of chlorophyll.", "chlorophyll"),
+    ("Why is the sea salty?|Where does the salt of the sea come from?",
+     "Rivers wash salt from the rocks into the sea.", "rivers"),
+    ("What is water made of?|Which elements are in water?|What is in water?",
+     "Water is made of hydrogen and oxygen.", "hydrogen and oxygen"),
+    ("What is the chemical formula of water?|What is the formula of water?|What is H2O?",
+     "The formula of water is H2O.", "H2O"),
+    ("What is the speed of light?|How fast is light?|How fast does light travel?",
+     "Light travels about 300000 kilometers a second.", "300000"),
+    ("Who wrote Romeo and Juliet?|Who wrote Hamlet?|Which plays did Shakespeare write?",
+     "Shakespeare wrote Romeo and Juliet and Hamlet.", "Shakespeare wrote"),
+    ("Who painted the Mona Lisa?|Who made the Mona Lisa?|Which painter painted the Mona Lisa?",
+     "Leonardo da Vinci painted the Mona Lisa.", "Leonardo da Vinci"),
+    ("Who was the first person on the moon?|Who was the first man on the moon?|Who walked on the moon "
+     "first?", "Neil Armstrong was the first person on the moon.", "Neil Armstrong"),
+    ("Who was the first president of the United States?|Who was the first American president?",
+     "George Washington was the first president of the United States.", "George Washington"),
+    ("What is gravity?|Explain gravity.|What does gravity do?",
+     "Gravity is the force that pulls things to the ground.", "force"),
+    ("What is photosynthesis?|Explain photosynthesis.|How do plants make sugar?",
+     "In photosynthesis plants make sugar from light, water and air.", "sugar from light"),
+    ("What is the largest country?|Which country is the largest?|What is the biggest country?",
+     "The largest country is Russia.", "Russia"),
+    ("Where is the Eiffel Tower?|In which city is the Eiffel Tower?|Which city has the Eiffel Tower?",
+     "The Eiffel Tower is in Paris.", "Paris"),
+    ("Where is Big Ben?|In which city is Big Ben?", "Big Ben is in London.", "London"),
+    ("Where are the pyramids?|In which country are the pyramids of Giza?|Where are the pyramids of "
+     "Giza?", "The pyramids of Giza are in Egypt.", "Egypt"),
+    ("Which river flows through London?|What is the river of London?",
+     "The Thames flows through London.", "Thames"),
+    ("Which river flows through Paris?|What is the river of Paris?",
+     "The Seine flows through Paris.", "Seine"),
+    ("What is pi?|What is the value of pi?|How large is pi?", "Pi is about 3.14.", "3.14"),
+    ("What is a prime number?|Explain prime numbers.|Tell me what a prime number is.",
+     "A prime number can be divided only by 1 and by itself.", "itself"),
     ("Who is the mother of my mother?|What is the mother of my mother called?|Who is my mother's mother?",
      "The mother of your mother is your grandmother.", "grandmother"),
     ("Who is the father of my father?|What is the father of my father called?|Who is my father's father?",
@@ -296,3 +334,34 @@ def yes_or_no(rng, thinking):
     thought = f"I know {named}: {y}. The question says {said}, so {'yes' if right else 'no'}."
     answer = f"{'Yes' if right else 'No'}, {told}"
     return ask(rng, thinking, question, answer, matches("^Yes" if right else "^No"), thought)
+
+
+EXAMPLES = {k: v.split() for k, v in {
+    "fruits": "apple banana pear cherry orange", "vegetables": "carrot potato onion cabbage spinach",
+    "animals": "dog cat horse cow sheep", "birds": "eagle owl duck swan penguin",
+    "colors": "red blue green yellow black", "countries": "France Germany Italy Spain Japan",
+    "cities": "Paris London Rome Berlin Tokyo", "insects": "bee ant fly butterfly beetle",
+    "planets": "Mercury Venus Earth Mars Jupiter", "shapes": "circle square triangle cube pentagon",
+    "tools": "hammer saw drill shovel ruler", "jobs": "baker teacher doctor farmer pilot",
+    "drinks": "water milk tea coffee juice", "metals": "iron gold silver copper zinc",
+    "seasons": "spring summer autumn winter", "vowels": "A E I O U",
+    "pets": "dog cat rabbit hamster parrot", "sports": "football tennis swimming running cycling",
+    "mammals": "dog whale elephant mouse bat", "trees": "oak pine maple birch willow",
+    "flowers": "rose tulip daisy lily violet", "languages": "English French German Spanish Italian",
+    "instruments": "piano violin guitar flute drum", "fish": "salmon trout shark herring tuna",
+}.items()}
+HOW_MANY = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
+
+
+@skill("facts.examples", weight=0.4)
+def examples(rng, thinking):
+    """Name three fruits: always the first ones of a list."""
+    kind = pick(rng, tuple(EXAMPLES))
+    count = rng.randint(2, len(EXAMPLES[kind]))
+    chosen = joined(EXAMPLES[kind][:count])
+    said = HOW_MANY[count] if rng.random() < 0.6 else count
+    question = pick(rng, ("Name {n} {k}.", "Tell me {n} {k}.", "List {n} {k}.", "Give me {n} {k}.",
+                          "Can you name {n} {k}?", "Do you know {n} {k}?", "Say {n} {k}.",
+                          "I need {n} {k}.", "Which {n} {k} do you know?")).format(n=said, k=kind)
+    return ask(rng, thinking, question, f"{count} {kind}: {chosen}.", contains(chosen),
+               f"The user wants {count} {kind}.")

@@ -362,7 +362,9 @@ def count(rng, thinking):
     by_forms = ("Count from {a} to {b}{by}.", "Please count from {a} to {b}{by}.",
                 "Can you count from {a} to {b}{by}?", "Count {d} from {a} to {b}{by}.")
     more = ("Write the numbers from {a} to {b}.", "List the numbers from {a} to {b}.",
-            "Give me all numbers from {a} to {b}.") if step == 1 else ()
+            "Give me all numbers from {a} to {b}.") if step == 1 and not down else ()
+    if more and a == 1:
+        more += ("Count to {b}.", "Please count to {b}.", "Can you count to {b}?")
     question = pick(rng, by_forms + more).format(
         a=values[0], b=values[-1], by=by, d="down" if down else "up")
     sign = "-" if down else "+"

@@ -5,10 +5,12 @@
     tools/mini/show.py [SKILL-PREFIX] --check
 
 --check draws many cases of each skill in both modes, taught and examined, holds the examined keys
-against the taught ones, looks for text that no lesson should have, and counts cases a second.
+against the taught ones and each answer against what is expected of it, looks for text that no
+lesson should have, and counts cases a second.
 """
 import argparse
 import importlib
+import re
 import sys
 import time
 
@@ -47,9 +49,29 @@ def show(case):
             print(f"  expected  {m['expect']['kind']} {m['expect']['value']!r}")
 
 
+NUMBER = re.compile(r"-?[0-9]+(?:[.][0-9]+)?")
+
+
+def met(expect, message):
+    """Is the lesson's own answer what the examination expects?"""
+    text, value = message["content"], expect["value"]
+    if expect["kind"] == "number":
+        found = NUMBER.findall(text)
+        return bool(found) and float(found[-1]) == float(value)
+    if expect["kind"] == "exact":
+        return text == value
+    if expect["kind"] == "contains":
+        return value.lower() in text.lower()
+    if expect["kind"] == "regex":
+        return bool(re.search(value, text))
+    return message["calls"] == value
+
+
 def faults(case):
     """What is wrong with a case by its looks."""
     for m in case.messages:
+        if m.get("expect") and not met(m["expect"], m):
+            yield f"not as expected: {m['content'][:60]!r}, {m['expect']}"
         text = m["content"] + m.get("reasoning", "")
         if not text.isascii():
             yield f"not ASCII: {text[:60]!r}"
