@@ -4,7 +4,7 @@
     python3 tools/mini/compare_hf.py models/ds4-mini.gguf PROMPTS.json OUT
 
 PROMPTS.json is a list of lists of token ids. OUT gets reference.json and, for each prompt i, logits-i.f32:
-[rows, vocab] float32 of the rows named in reference.json. Everything is float32. For each prompt it also says
+[rows, vocab] float32 of the ROWS rows (or fewer) named in reference.json. Everything is float32. For each prompt it also says
 where a decision was close: the positions at which the score of the last expert (or compressed row) chosen
 and that of the first one left out differ by less than 1e-5; after those an implementation may go another way.
 """
@@ -19,6 +19,7 @@ import torch
 import gguf_weights
 
 CLOSE = 1e-5
+ROWS = 40  # of each prompt, evenly spread, the last one among them
 FLAT = {"attn_norm.weight": "input_layernorm.weight", "ffn_norm.weight": "post_attention_layernorm.weight",
         "attn.wq_a.weight": "self_attn.q_a_proj.weight", "attn.q_norm.weight": "self_attn.q_a_norm.weight",
         "attn.wq_b.weight": "self_attn.q_b_proj.weight", "attn.wkv.weight": "self_attn.kv_proj.weight",
@@ -127,9 +128,10 @@ def main():
         with torch.no_grad():
             logits = m(input_ids=torch.tensor([ids], device=device), use_cache=False).logits[0].float().cpu()
         close = torch.nonzero(margins.least < CLOSE).flatten().tolist()
-        logits.numpy().astype("<f4").tofile(os.path.join(out, f"logits-{i}.f32"))
+        rows = sorted({round((k + 1) * len(ids) / ROWS) - 1 for k in range(ROWS)} - {-1})
+        logits[rows].numpy().astype("<f4").tofile(os.path.join(out, f"logits-{i}.f32"))
         largest = logits.abs().amax().item()
-        report.append({"tokens": len(ids), "close": close, "decisions": dict(margins.kinds), "largest": largest})
+        report.append({"tokens": len(ids), "rows": rows, "close": close, "decisions": dict(margins.kinds), "largest": largest})
         print(len(ids), "tokens, close decisions:", margins.kinds, "first at", close[:1], "largest logit", largest, flush=True)
     with open(os.path.join(out, "reference.json"), "w") as f:
         json.dump(report, f)

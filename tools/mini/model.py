@@ -355,6 +355,11 @@ def mtp_input(s, x, ahead, p):
     return a[..., None, :] + F.linear(rms(x, s.eps, p["hnorm.weight"]), p["h_proj.weight"].to(x.dtype))
 
 
+def one_row(x):
+    """[B, L, ...] -> [1, B L, ...]: what looks at single tokens has one shape, and is compiled once."""
+    return x.reshape(1, -1, *x.shape[2:])
+
+
 class Mini:
     """Parameters and the order in which the functions above are called. `wrap` may compile them."""
 
@@ -385,9 +390,9 @@ class Mini:
         f = self.wrap(attention_site, ("attn", ratio, length, sparse, teach))
         x, loss = f(s, x, ap, ratio, doc, cos, sin, simulate, sparse, teach)
         table = self.tables.get(prefix + "ffn.gate.tid2eid")
-        f = self.wrap(expert_site, ("ffn", table is not None, length))
-        x, load = f(s, x, fp, ids, table)
-        return x, loss, load
+        f = self.wrap(expert_site, ("ffn", table is not None))
+        y, load = f(s, one_row(x), fp, one_row(ids), table)
+        return y.view(x.shape), loss, load
 
     def trunk(self, ids, doc, turns, *, simulate=True, sparse=False, teach=False, fp4=False):
         """-> (streams, [indexer losses], {layer: loads})."""
@@ -411,8 +416,9 @@ class Mini:
         s = self.s
         ahead = F.embedding(torch.roll(ids, -1, 1), self.p["embed.weight"]).to(self.dtype)
         p = {k: self.p[v] for k, v in self.by_layer["mtp.0."].items()}
-        x = self.wrap(mtp_input, ("mtp", x.shape[1]))(s, x, ahead, {
+        joined = self.wrap(mtp_input, ("mtp",))(s, one_row(x), one_row(ahead), {
             k: p[k] for k in ("enorm.weight", "e_proj.weight", "hnorm.weight", "h_proj.weight")})
+        x = joined.view(x.shape)
         x, _, load = self.run_layer("mtp.0.", x, 0, ids, doc, turns, simulate, False, False, fp4)
         return x, load
 

@@ -10,10 +10,9 @@
 p is the share of --steps or of --seconds that has passed, whichever is further. Every fifth batch is
 of long rows. DIR gets the official checkpoint layout (config.json, tokenizer.json, safetensors in shards),
 report.json with the examination, and log.txt. `--keep N` also writes the bare weights N times on the way
-(resume-*.safetensors); `--resume FILE...` goes on from them at --from P.
+(resume-P-*.safetensors); `--resume FILE...` goes on from those, or from a finished model's shards, at --from P.
 """
 import argparse
-import glob
 import json
 import os
 import sys
@@ -44,16 +43,17 @@ def options():
     a.add_argument("--out", required=True)
     a.add_argument("--seconds", type=float, default=1080)
     a.add_argument("--steps", type=int, default=1000000)
+    a.add_argument("--deadline", type=float, default=1e9, help="seconds for everything up to the last step, compiling too")
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--tokens", type=int, default=65536, help="positions in a batch")
     a.add_argument("--vocabulary", default=os.path.join(HERE, "tokenizer.json"))
     a.add_argument("--shape", type=json.loads, default={}, help="JSON, fields of Shape")
     a.add_argument("--muon", type=float, default=0.02)
     a.add_argument("--adam", type=float, default=0.003)
-    a.add_argument("--decay-from", type=float, default=0.45)
+    a.add_argument("--decay-from", type=float, default=0.4)
     a.add_argument("--long-every", type=int, default=5)
     a.add_argument("--long-from", type=float, default=0.06)
-    a.add_argument("--workers", type=int, default=max(2, (os.cpu_count() or 4) - 2))
+    a.add_argument("--workers", type=int, default=max(2, min(8, (os.cpu_count() or 4) - 2)))
     a.add_argument("--examine", type=int, default=24, help="cases a skill at the end")
     a.add_argument("--keep", type=int, default=0)
     a.add_argument("--resume", nargs="*", default=[])
@@ -144,9 +144,11 @@ class Trainer:
         self.shape = Shape(vocab=len(self.vocab), **o.shape)
         tables = {k: v.to(o.device) for k, v in hash_tables(self.shape, 1).items()}
         p = initial_parameters(self.shape, o.seed, o.device)
+        found = {}
         for path in o.resume:
-            for name, w in checkpoint.read_safetensors(path).items():
-                p[name].copy_(w.float())
+            found.update(checkpoint.read_safetensors(path))
+        for name, w in checkpoint.parameters_of(found)[0].items():
+            p[name].copy_(w)
         dtype = torch.bfloat16 if o.device == "cuda" else torch.float32
         self.mini = Mini(self.shape, p, tables, dtype, None if o.eager else Compiled(log))
         if not o.eager:
@@ -166,13 +168,18 @@ class Trainer:
             for kind, length in (("short", pack.SHORT), ("long", pack.LONG)):
                 ids = torch.randint(3, 259, (self.o.tokens // length, length), device=self.o.device)
                 weight = torch.ones(ids.shape, device=self.o.device)
-                out, _, _, _ = self.loss(kind, ids, weight, torch.zeros_like(ids, dtype=torch.int32), last)
+                out, *_ = self.loss(kind, ids, weight, torch.zeros_like(ids, dtype=torch.int32), last)
                 out.backward()
         for w in self.mini.p.values():
             w.grad = None
 
-    def call(self, f, key):
-        return self.mini.wrap(f, key)
+    def next_token_loss(self, x, prefix, target, w):
+        head = list(self.mini.head_parameters(prefix))
+        if prefix:
+            head[-1] = head[-1].detach()  # the draft block uses the trunk's head as it is
+        f = self.mini.wrap(model.weighted_loss, ("loss", bool(prefix)))
+        total, right = f(self.shape, model.one_row(x), *head, model.one_row(target), model.one_row(w))
+        return total / w.sum().clamp_min(1), right.view(target.shape)
 
     def loss(self, kind, ids, weight, doc, last):
         m, s = self.mini, self.shape
@@ -180,23 +187,17 @@ class Trainer:
         far = kind == "long"
         x, index, loads = m.trunk(ids, doc, turns, sparse=far and last, teach=far, fp4=last)
         target, w = ahead(ids, weight, doc, 1)
-        total, right = self.call(model.weighted_loss, ("loss", ids.shape[1]))(
-            s, x, *m.head_parameters(), target, w)
-        main = total / w.sum().clamp_min(1)
-        out = main
-        notes = {"loss": main.detach(), "kind": kind}
+        out, right = self.next_token_loss(x, "", target, w)
+        notes = {"loss": out.detach(), "kind": kind}
         if index:
-            notes["index"] = sum(index) / len(index)
-            out = out + notes["index"]
-            notes["index"] = notes["index"].detach()
-        if last:
+            learnt = sum(index) / len(index)
+            out = out + learnt
+            notes["index"] = learnt.detach()
+        if last and not far:
             y, loads["mtp.0."] = m.mtp_streams(x.detach(), ids, doc, turns, fp4=True)
-            target, w2 = ahead(ids, weight, doc, 2)
-            total, draft = self.call(model.weighted_loss, ("loss", ids.shape[1]))(
-                s, y, *(t.detach() if i == 4 else t for i, t in enumerate(m.head_parameters("mtp.0."))), target, w2)
-            notes["mtp"] = (total / w2.sum().clamp_min(1))
-            out = out + notes["mtp"]
-            notes["mtp"] = notes["mtp"].detach()
+            draft, _ = self.next_token_loss(y, "mtp.0.", *ahead(ids, weight, doc, 2))
+            out = out + draft
+            notes["mtp"] = draft.detach()
         return out, notes, loads, (right, w)
 
     @torch.no_grad()
@@ -222,9 +223,11 @@ class Trainer:
         self.balance(loads)
         return notes
 
-    @torch.no_grad()
     def examine(self, rows, length, last, results):
-        """A case counts where every token that had to be produced was the first choice."""
+        """A case counts where every token that had to be produced was the first choice.
+
+        Gradients stay on, unused: without them everything would be compiled once more.
+        """
         per = max(1, self.o.tokens // length)
         for at in range(0, len(rows), per):
             part = rows[at:at + per]
@@ -293,11 +296,12 @@ def main():
     exam = pack.examination(t.vocab, 7, o.examine)
     log.say(f"examination: {len(exam[0])} short rows, {len(exam[1])} long ones")
     t.warm_up()
-    log.say("compiled")
+    seconds = min(o.seconds, o.deadline - (time.time() - log.start))
+    log.say(f"compiled; {seconds:.0f} seconds of training")
     loader.waited = 0.0
     start, step, since, sums, left = time.time(), 0, time.time(), {}, o.keep
     while progress[0] < 1:
-        progress[0] = o.begin + (1 - o.begin) * max(step / o.steps, (time.time() - start) / o.seconds)
+        progress[0] = o.begin + (1 - o.begin) * max(step / o.steps, (time.time() - start) / seconds)
         p = min(1.0, progress[0])
         notes = t.step(loader.next(), rate_at(p, step, o), p >= LAST_PHASE)
         for k, v in notes.items():
@@ -306,9 +310,9 @@ def main():
                 sums.setdefault(k, []).append(v)
         step += 1
         if step % 50 == 0:
-            seconds = time.time() - since
+            spent = time.time() - since
             text = " ".join(f"{k} {torch.stack(v).mean().item():.4f}" for k, v in sorted(sums.items()))
-            log.say(f"step {step} p {p:.3f} {50 * o.tokens / seconds / 1000:.0f}k/s waited {loader.waited / seconds:.0%} {text}")
+            log.say(f"step {step} p {p:.3f} {50 * o.tokens / spent / 1000:.0f}k/s waited {loader.waited / spent:.0%} {text}")
             since, sums, loader.waited = time.time(), {}, 0.0
         if left and p >= 1 - left / (o.keep + 1):
             t.keep(o.out, p)
