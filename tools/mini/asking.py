@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from case import Case, assistant, contains, user
 
 GREETINGS = ("Hi! ", "Hello! ", "Hello, ", "Hi, ", "Hey, ", "Good morning! ", "Hi there! ")
-OPENINGS = ("Please tell me: ", "Tell me: ", "Quick question: ", "A question: ", "I have a question. ",
-            "Can you help me? ", "Please answer: ", "One more question: ", "Next question: ", "And ",
+OPENINGS = ("Please tell me: ", "Tell me: ", "Quick question: ", "A question: ",
+            "I have a question. ",
+            "Can you help me? ", "Please answer: ", "One more question: ", "Next question: ",
+            "And ",
             "Okay, ", "Ok, ", "Now tell me: ", "So, ")
 KEEP = ("I ", "I'", "DeepSeek", "GGUF", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
         "Saturday", "Sunday")
-CLOSINGS = (" Thanks!", " Thank you.", " Please answer.", " Please.", " Thanks.", " I want to know.")
+CLOSINGS = (" Thanks!", " Thank you.", " Please answer.", " Please.", " Thanks.",
+            " I want to know.")
 
 
 @dataclass
@@ -42,7 +45,7 @@ def big(text):
 
 
 def vary(rng, text, ends=True, lower=True):
-    """Dress for a question. Without `ends` its end stays; without `lower` no letter inside changes."""
+    """Dress for a question. Without `ends` its end stays, without `lower` the letters inside."""
     r = rng.random()
     if r < 0.45:
         return text
@@ -79,6 +82,6 @@ def ask_row(rng, thinking, row):
 
 
 def row(questions, answer, must="", thought=""):
-    """A Row from "one question|another"; without a thought the question is named as what is asked."""
+    """A Row from "one question|another"; without a thought, it names the first question."""
     asked = tuple(q.strip() for q in questions.split("|"))
     return Row(asked, answer, must or answer, thought or f"The user asks: {asked[0]} I know this.")

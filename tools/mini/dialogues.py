@@ -7,36 +7,39 @@ followed when it asks for something simple, and changes nothing when it does not
 from dataclasses import dataclass
 
 from asking import a as article, joined, pick, small, vary
-from case import SKILLS, Case, assistant, contains, draw, exact, matches, number, skill, system, user
+from case import (SKILLS, Case, assistant, contains, draw, exact, matches, number, skill, system,
+                  user)
 from wordstock import WORDS
 from world import CAPITALS, OPPOSITES, PLURALS, YOUNG
 
-NAMES = """Tom Anna Maria Peter Lena Paul Sara Ben Emma Lucas Nina Oscar Julia Felix Clara Hugo Eva Max
-Ida Leo Mia Noah Ella Jack Ruth Carl Rosa Ivan Alice Simon Kate David Laura Martin Vera Daniel Olga
-Frank Helen Igor Jane Kevin Linda Mark Nora Otto Petra Rita Sam Tina Victor Wendy Yara Zoe Adam Bella
-Chris Diana Erik Fiona George Hanna Omar Ali Fatima Chen Yuki Raj Priya Sven Lars Ingrid Marta Pablo
-Diego Lucia Marco Giulia Pierre Camille Hans Greta Boris Natasha Aziz Leila Kofi Amara""".split()
+NAMES = """Tom Anna Maria Peter Lena Paul Sara Ben Emma Lucas Nina Oscar Julia Felix Clara Hugo Eva
+Max Ida Leo Mia Noah Ella Jack Ruth Carl Rosa Ivan Alice Simon Kate David Laura Martin Vera Daniel
+Olga Frank Helen Igor Jane Kevin Linda Mark Nora Otto Petra Rita Sam Tina Victor Wendy Yara Zoe Adam
+Bella Chris Diana Erik Fiona George Hanna Omar Ali Fatima Chen Yuki Raj Priya Sven Lars Ingrid Marta
+Pablo Diego Lucia Marco Giulia Pierre Camille Hans Greta Boris Natasha Aziz Leila Kofi
+Amara""".split()
 COLOURS = """red blue green yellow black white brown purple orange pink grey silver gold violet
 turquoise""".split()
-CITIES = """Paris London Rome Berlin Madrid Oslo Vienna Lisbon Dublin Prague Warsaw Athens Cairo Tokyo
-Delhi Lima Boston Denver Chicago Dallas Miami Toronto Sydney Hamburg Munich Lyon Milan Seoul Kyoto
-Helsinki Geneva Austin""".split()
+CITIES = """Paris London Rome Berlin Madrid Oslo Vienna Lisbon Dublin Prague Warsaw Athens Cairo
+Tokyo Delhi Lima Boston Denver Chicago Dallas Miami Toronto Sydney Hamburg Munich Lyon Milan Seoul
+Kyoto Helsinki Geneva Austin""".split()
 ANIMALS = "dog cat rabbit parrot hamster horse turtle pony mouse goldfish".split()
 PET_NAMES = """Rex Luna Milo Bella Max Coco Rocky Daisy Felix Simba Nala Oscar Fluffy Shadow Ginger
 Spot Lucky Bobby Pepper Honey Biscuit Oreo Tiger Snowy Patch""".split()
 FOODS = """pizza soup bread cake rice pasta salad cheese chocolate fish curry sushi
 spaghetti""".split()
-HOBBIES = """chess swimming football painting reading cooking dancing fishing singing running gardening
-music photography hiking tennis""".split()
-WORK = """baker teacher doctor farmer pilot cook carpenter tailor singer writer sailor dentist barber
-gardener builder librarian judge plumber painter programmer nurse waiter""".split()
+HOBBIES = """chess swimming football painting reading cooking dancing fishing singing running
+gardening music photography hiking tennis""".split()
+WORK = """baker teacher doctor farmer pilot cook carpenter tailor singer writer sailor dentist
+barber gardener builder librarian judge plumber painter programmer nurse waiter""".split()
 MONTHS = """January February March April May June July August September October November
 December""".split()
 
 
 def invented(rng):
     """A name that nobody has."""
-    made = "".join(pick(rng, "bdfgklmnprstvz") + pick(rng, "aeiou") for _ in range(rng.randint(2, 3)))
+    made = "".join(pick(rng, "bdfgklmnprstvz") + pick(rng, "aeiou")
+                   for _ in range(pick(rng, (2, 3))))
     return made.capitalize() + pick(rng, ("", "", "n", "r", "s", "x"))
 
 
@@ -61,10 +64,12 @@ def from_stock(stock):
 
 SLOTS = {
     "name": Slot("the name", name,
-                 "My name is {v}.|I am {v}.|Hello, my name is {v}.|Hi, I am {v}.|Call me {v}.|I'm {v}.|"
+                 "My name is {v}.|I am {v}.|Hello, my name is {v}.|Hi, I am {v}.|Call me {v}.|I'm "
+                 "{v}.|"
                  "Hello! I am called {v}.|Please call me {v}.|Hi! My name is {v}.",
                  "Nice to meet you, {v}!",
-                 "What is my name?|What's my name?|Do you remember my name?|Who am I?|Tell me my name.|"
+                 "What is my name?|What's my name?|Do you remember my name?|Who am I?|Tell me my "
+                 "name.|"
                  "What am I called?|Do you know my name?|How am I called?", "Your name is {v}."),
     "color": Slot("the favorite color", from_stock(COLOURS),
                   "My favorite color is {v}.|I like the color {v} best.|I love the color {v}.|"
@@ -74,7 +79,8 @@ SLOTS = {
                   "Your favorite color is {v}."),
     "city": Slot("the city", lambda rng: pick(rng, CITIES) if rng.random() < 0.8
                  else invented(rng),
-                 "I live in {v}.|My city is {v}.|I come from {v}.|My home is in {v}.|I am from {v}.",
+                 "I live in {v}.|My city is {v}.|I come from {v}.|My home is in {v}.|I am from "
+                 "{v}.",
                  "{v} is a nice place.",
                  "Where do I live?|Which city do I live in?|What is my city?|Where is my home?|"
                  "Do you remember where I live?", "You live in {v}."),
@@ -88,7 +94,8 @@ SLOTS = {
                 "Which pet do I have?|What pet do I have?|What is my pet?|Do you remember my pet?|"
                 "What animal do I have?", "You have a {v}."),
     "food": Slot("the favorite food", from_stock(FOODS),
-                 "My favorite food is {v}.|I like {v} best.|I love to eat {v}.|{V} is my favorite food.",
+                 "My favorite food is {v}.|I like {v} best.|I love to eat {v}.|{V} is my favorite "
+                 "food.",
                  "{V} is good food.",
                  "What is my favorite food?|What do I like to eat?|Which food do I like?|"
                  "Do you remember my favorite food?", "Your favorite food is {v}."),
@@ -133,8 +140,8 @@ def form(rng, text, **words):
 def told(rng, kind, slot, value):
     words = {"v": value, "V": value.capitalize(), "k": kind}
     expect = number(int(value)) if value.isdigit() else contains(value)
-    return form(rng, slot.tell, **words), slot.reply.format(**words), form(rng, slot.asked, **words), \
-        slot.answer.format(**words), expect
+    tell, question = form(rng, slot.tell, **words), form(rng, slot.asked, **words)
+    return tell, slot.reply.format(**words), question, slot.answer.format(**words), expect
 
 
 def said_back(rng, thinking, question, answer, expect, thought):
@@ -142,7 +149,8 @@ def said_back(rng, thinking, question, answer, expect, thought):
             assistant(answer, reasoning=thought if thinking else "", expect=expect)]
 
 
-FILLERS = ("chat.talk", "facts.animals", "facts.places", "facts.words", "facts.things", "arith.add2",
+FILLERS = ("chat.talk", "facts.animals", "facts.places", "facts.words", "facts.things",
+           "arith.add2",
            "arith.sub2", "text.copy_words", "facts.calendar", "arith.larger", "text.spell")
 PERSONAL = ("my name", "am I", "do I", "my age", "call you", "favorite", "remember", "know me")
 
@@ -193,7 +201,7 @@ def remember_one(rng, thinking):
 
 @skill("chat.remember.several", weight=1.0)
 def remember_several(rng, thinking):
-    """Two or three things told, at once or one after the other; one or two of them are asked back."""
+    """Two or three things told, at once or one by one; one or two of them are asked back."""
     kinds = rng.sample(tuple(SLOTS), rng.randint(2, 3))
     facts = [(k, told(rng, k, SLOTS[k], SLOTS[k].draw(rng))) for k in kinds]
     messages = []
@@ -205,8 +213,8 @@ def remember_several(rng, thinking):
             if thinking else "", expect=contains("remember"))]
     else:
         for k, (tell, reply, _, _, _) in facts:
-            messages += [user(loosely(rng, tell)), assistant(reply, reasoning=f"The user tells me {SLOTS[k].what}."
-                                               if thinking else "")]
+            thought = f"The user tells me {SLOTS[k].what}." if thinking else ""
+            messages += [user(loosely(rng, tell)), assistant(reply, reasoning=thought)]
     messages += fillers(rng, thinking, pick(rng, (0, 0, 1, 2)))
     for _, (tell, _, question, answer, expect) in rng.sample(facts, pick(rng, (1, 1, 2))):
         messages += said_back(rng, thinking, question, answer, expect, quoted(tell))
@@ -215,7 +223,8 @@ def remember_several(rng, thinking):
 
 # ---- system prompts
 
-NEUTRAL = ("You are a helpful assistant.", "You are a helpful assistant", "You are a friendly assistant.",
+NEUTRAL = ("You are a helpful assistant.", "You are a helpful assistant",
+           "You are a friendly assistant.",
            "You are helpful and polite.", "Be helpful.", "You are ds4-mini.", "Answer the user.",
            "You are an assistant. Answer briefly.", "You are a chat assistant.", "Be kind.",
            "You are a careful assistant.", "You answer questions.", "Answer shortly and clearly.")
@@ -296,19 +305,22 @@ def with_word(rng, thinking):
     word = word if rng.random() < 0.5 else word.upper()
     if rng.random() < 0.6:
         prompt = pick(rng, ("End every answer with the word {w}.", "End each answer with {w}.",
-                            "Always end with the word {w}.", "The last word of each answer is {w}."))
+                            "Always end with the word {w}.",
+                            "The last word of each answer is {w}."))
         answer, expect, where = f"{whole} {word}", matches(f" {word}$"), "end"
     else:
         prompt = pick(rng, ("Begin every answer with the word {w}.", "Start each answer with {w}.",
-                            "Always begin with the word {w}.", "The first word of each answer is {w}."))
+                            "Always begin with the word {w}.",
+                            "The first word of each answer is {w}."))
         answer, expect, where = f"{word} {whole}", matches(f"^{word} "), "begin"
     return with_system(f"{where} {word}", prompt.format(w=word), said_back(
         rng, thinking, question, answer, expect, f"The answer: {whole} I {where} with {word}."))
 
 
-GOODS = """bread milk butter cheese apples honey coffee tea rice sugar salt soup cake juice water eggs
-soap paper flowers candles""".split()
-HOUSES = ("bakery", "shop", "library", "museum", "hotel", "restaurant", "school", "garden", "station")
+GOODS = """bread milk butter cheese apples honey coffee tea rice sugar salt soup cake juice water
+eggs soap paper flowers candles""".split()
+HOUSES = ("bakery", "shop", "library", "museum", "hotel", "restaurant", "school", "garden",
+          "station")
 
 
 @skill("chat.system.facts", weight=0.9)

@@ -1,14 +1,16 @@
 """lessons_facts: the small world: places, things, people, animals, words, the calendar, nature.
 
 What is known stands in tables (world.py) and, where a question has no pattern, below. A key is the
-question in its base form, so what is examined is a fact that was taught, asked in words that were not.
+question in its base form, so what is examined is a fact that was taught, asked in words that were
+not.
 """
 from asking import ask, ask_row, joined, pick, row
 from case import contains, matches, skill
 from world import TABLES, backward, forms, forward, list_rows, unit_rows, words_of
 
 SINGLE = [row(*r) for r in (
-    ("At what temperature does water boil?|When does water boil?|What is the boiling point of water?|"
+    ("At what temperature does water boil?|When does water boil?|What is the boiling point of "
+     "water?|"
      "How hot must water be to boil?", "Water boils at 100 degrees Celsius.", "100"),
     ("At what temperature does water freeze?|When does water freeze?|What is the freezing point of "
      "water?|When does water become ice?", "Water freezes at 0 degrees Celsius.", "0 degrees"),
@@ -22,7 +24,8 @@ SINGLE = [row(*r) for r in (
      "The moon goes around the Earth.", "around the Earth"),
     ("What does the Earth go around?|Around what does the Earth move?|Which star does the Earth "
      "go around?", "The Earth goes around the sun.", "the sun"),
-    ("How long does the Earth need to go around the sun?|How long is one trip of the Earth around the "
+    ("How long does the Earth need to go around the sun?|How long is one trip of the Earth around "
+     "the "
      "sun?", "The Earth goes around the sun in one year.", "one year"),
     ("How long does the Earth need to turn once?|How long does one turn of the Earth take?",
      "The Earth turns once in one day.", "one day"),
@@ -32,11 +35,13 @@ SINGLE = [row(*r) for r in (
      "The smallest planet is Mercury.", "Mercury"),
     ("Which planet is closest to the sun?|What is the closest planet to the sun?|"
      "Which planet is nearest to the sun?", "The planet closest to the sun is Mercury.", "Mercury"),
-    ("Which planet is farthest from the sun?|What is the last planet?|Which planet is the most distant?",
+    ("Which planet is farthest from the sun?|What is the last planet?|Which planet is the most "
+     "distant?",
      "The planet farthest from the sun is Neptune.", "Neptune"),
     ("Which planet is called the red planet?|What is the red planet?|Which planet is red?",
      "The red planet is Mars.", "Mars"),
-    ("Which planet is famous for its rings?|Which planet has large rings?|What planet has big rings?",
+    ("Which planet is famous for its rings?|Which planet has large rings?|What planet has big "
+     "rings?",
      "Saturn is famous for its rings.", "Saturn"),
     ("On which planet do we live?|What is the name of our planet?|What planet do people live on?",
      "We live on the Earth.", "Earth"),
@@ -48,11 +53,13 @@ SINGLE = [row(*r) for r in (
      "Plants need light, water and air.", "light"),
     ("What do we breathe?|What do people breathe?|What do I need to breathe?", "We breathe air.",
      "air"),
-    ("Which gas do we need to live?|What gas in the air do we need?|Which part of the air do we need?",
+    ("Which gas do we need to live?|What gas in the air do we need?|Which part of the air do we "
+     "need?",
      "We need oxygen.", "oxygen"),
     ("Which gas do plants make?|What gas do plants give off in the light?",
      "In the light plants give off oxygen.", "oxygen"),
-    ("What pumps the blood?|Which organ pumps blood?|What does the heart do?|What is the heart for?",
+    ("What pumps the blood?|Which organ pumps blood?|What does the heart do?|What is the heart "
+     "for?",
      "The heart pumps the blood.", "heart pumps"),
     ("Why do things fall down?|What makes things fall?|What pulls things to the ground?",
      "Things fall down because of gravity.", "gravity"),
@@ -66,15 +73,18 @@ SINGLE = [row(*r) for r in (
      "the Earth?", "The highest mountain is Mount Everest.", "Everest"),
     ("What is the largest animal?|Which animal is the largest?|What is the biggest animal?",
      "The largest animal is the blue whale.", "blue whale"),
-    ("What is the largest land animal?|Which animal on land is the largest?|What is the biggest animal "
+    ("What is the largest land animal?|Which animal on land is the largest?|What is the biggest "
+     "animal "
      "on land?", "The largest land animal is the elephant.", "elephant"),
     ("What is the tallest animal?|Which animal is the tallest?|Which animal has the longest neck?",
      "The tallest animal is the giraffe, with its long neck.", "giraffe"),
-    ("What is the fastest land animal?|Which animal runs fastest?|Which animal is the fastest on land?",
+    ("What is the fastest land animal?|Which animal runs fastest?|Which animal is the fastest on "
+     "land?",
      "The fastest land animal is the cheetah.", "cheetah"),
     ("What is the largest bird?|Which bird is the largest?|What is the biggest bird?",
      "The largest bird is the ostrich.", "ostrich"),
-    ("What does a cow eat?|What do cows eat?|What is the food of a cow?", "A cow eats grass.", "grass"),
+    ("What does a cow eat?|What do cows eat?|What is the food of a cow?", "A cow eats grass.",
+     "grass"),
     ("What does a lion eat?|What do lions eat?|What is the food of a lion?", "A lion eats meat.",
      "meat"),
     ("What does a panda eat?|What do pandas eat?|What is the food of a panda?",
@@ -90,8 +100,10 @@ SINGLE = [row(*r) for r in (
      "The camel has a hump.", "camel"),
     ("Which animal carries its house?|Which animal has its house on its back?",
      "The snail carries its house on its back.", "snail"),
-    ("What do bees make?|What does a bee make?|Which food do bees make?", "Bees make honey.", "honey"),
-    ("What do bees collect?|What does a bee look for in flowers?", "Bees collect nectar from flowers.",
+    ("What do bees make?|What does a bee make?|Which food do bees make?", "Bees make honey.",
+     "honey"),
+    ("What do bees collect?|What does a bee look for in flowers?",
+     "Bees collect nectar from flowers.",
      "nectar"),
     ("Which animal is called the king of the animals?|Who is the king of the animals?",
      "The lion is called the king of the animals.", "lion"),
@@ -99,7 +111,8 @@ SINGLE = [row(*r) for r in (
      "The dog is called man's best friend.", "dog"),
     ("Can a penguin fly?|Do penguins fly?|Is a penguin able to fly?", "No, a penguin cannot fly.",
      matches("^No")),
-    ("Can an ostrich fly?|Do ostriches fly?|Is an ostrich able to fly?", "No, an ostrich cannot fly.",
+    ("Can an ostrich fly?|Do ostriches fly?|Is an ostrich able to fly?",
+     "No, an ostrich cannot fly.",
      matches("^No")),
     ("Can an eagle fly?|Do eagles fly?|Is an eagle able to fly?", "Yes, an eagle can fly.",
      matches("^Yes")),
@@ -109,7 +122,8 @@ SINGLE = [row(*r) for r in (
     ("Can a dog fly?|Do dogs fly?|Is a dog able to fly?", "No, a dog cannot fly.", matches("^No")),
     ("Can a stone swim?|Does a stone float in water?|Do stones float?",
      "No, a stone sinks in water.", matches("^No")),
-    ("Does wood float?|Does wood swim in water?|Can wood float on water?", "Yes, wood floats on water.",
+    ("Does wood float?|Does wood swim in water?|Can wood float on water?",
+     "Yes, wood floats on water.",
      matches("^Yes")),
     ("Is the Earth flat?|Is the Earth a flat plate?", "No, the Earth is round.", matches("^No")),
     ("Is the Earth round?|Is the Earth like a ball?", "Yes, the Earth is round.", matches("^Yes")),
@@ -123,17 +137,22 @@ SINGLE = [row(*r) for r in (
      "An elephant is bigger than a mouse.", "elephant is bigger"),
     ("Is a tomato red?|Are tomatoes red?|Are ripe tomatoes red?", "Yes, a ripe tomato is red.",
      matches("^Yes")),
-    ("Which season is the coldest?|What is the coldest season?|In which season is it cold?|When does it "
+    ("Which season is the coldest?|What is the coldest season?|In which season is it cold?|When "
+     "does it "
      "snow?", "The coldest season is winter.", "winter"),
-    ("Which season is the warmest?|What is the warmest season?|In which season is it hot?|What is the "
+    ("Which season is the warmest?|What is the warmest season?|In which season is it hot?|What is "
+     "the "
      "hottest season?", "The warmest season is summer.", "summer"),
-    ("In which season do leaves fall?|When do the leaves fall from the trees?|When do trees lose their "
+    ("In which season do leaves fall?|When do the leaves fall from the trees?|When do trees lose "
+     "their "
      "leaves?", "The leaves fall in autumn.", "autumn"),
-    ("In which season do flowers begin to bloom?|When do the flowers come back?|When do trees get new "
+    ("In which season do flowers begin to bloom?|When do the flowers come back?|When do trees get "
+     "new "
      "leaves?", "Flowers and new leaves come in spring.", "spring"),
     ("When is Christmas?|On which date is Christmas?|What is the date of Christmas?",
      "Christmas is on December 25.", "December 25"),
-    ("When is New Year's Day?|On which date does the year begin?|What is the first day of the year?",
+    ("When is New Year's Day?|On which date does the year begin?|What is the first day of the "
+     "year?",
      "The year begins on January 1.", "January 1"),
     ("What is the last day of the year?|On which date does the year end?|When is New Year's Eve?",
      "The year ends on December 31.", "December 31"),
@@ -161,9 +180,11 @@ SINGLE = [row(*r) for r in (
      "A circle is a round shape without corners.", "round"),
     ("What is a cube?|Describe a cube.|Tell me what a cube is.",
      "A cube is a body with 6 equal square sides.", "6"),
-    ("How many corners does a cube have?|How many corners has a cube?", "A cube has 8 corners.", "8"),
+    ("How many corners does a cube have?|How many corners has a cube?", "A cube has 8 corners.",
+     "8"),
     ("How many edges does a cube have?|How many edges has a cube?", "A cube has 12 edges.", "12"),
-    ("What is the hardest natural material?|What is harder than any stone?|Which stone is the hardest?",
+    ("What is the hardest natural material?|What is harder than any stone?|Which stone is the "
+     "hardest?",
      "Diamond is the hardest natural material.", "diamond"),
     ("Which metal does a magnet pull?|What does a magnet pull?|What do magnets attract?",
      "A magnet pulls iron.", "iron"),
@@ -171,13 +192,16 @@ SINGLE = [row(*r) for r in (
      "An electric lamp needs electricity.", "electricity"),
     ("What is faster, light or sound?|Which is faster, light or sound?|Is light faster than sound?",
      "Light is faster than sound.", "light is faster"),
-    ("Which is heavier, a stone or a feather?|Is a stone heavier than a feather?|What is heavier, a "
+    ("Which is heavier, a stone or a feather?|Is a stone heavier than a feather?|What is heavier, "
+     "a "
      "feather or a stone?", "A stone is heavier than a feather.", "stone is heavier"),
-    ("Where does the sun shine?|When does the sun shine, by day or at night?|When do we see the sun?",
+    ("Where does the sun shine?|When does the sun shine, by day or at night?|When do we see the "
+     "sun?",
      "The sun shines by day.", "by day"),
     ("When do we see the stars?|When can I see stars?|Do we see stars by day or at night?",
      "We see the stars at night.", "at night"),
-    ("What do you wear when it is cold?|What should I wear in winter?|What do I wear when it is cold?",
+    ("What do you wear when it is cold?|What should I wear in winter?|What do I wear when it is "
+     "cold?",
      "When it is cold, wear a warm coat.", "coat"),
     ("What do you take when it rains?|What should I take when it rains?|It rains. What do I need?",
      "When it rains, take an umbrella.", "umbrella"),
@@ -203,7 +227,8 @@ SINGLE = [row(*r) for r in (
     ("Which meal do people eat in the morning?|What is the meal in the morning called?|"
      "What do you call the first meal of the day?", "The meal in the morning is breakfast.",
      "breakfast"),
-    ("Which meal do people eat at noon?|What is the meal at noon called?", "The meal at noon is lunch.",
+    ("Which meal do people eat at noon?|What is the meal at noon called?",
+     "The meal at noon is lunch.",
      "lunch"),
     ("Which meal do people eat in the evening?|What is the meal in the evening called?",
      "The meal in the evening is dinner.", "dinner"),
@@ -228,12 +253,14 @@ SINGLE = [row(*r) for r in (
      "An odd number cannot be divided by 2.", "cannot be divided"),
     ("Which even number is the smallest after zero?|What is the smallest even number above zero?",
      "It is 2.", "2"),
-    ("What is a noun?|Explain what a noun is.", "A noun is a word for a thing, a person or a place.",
+    ("What is a noun?|Explain what a noun is.",
+     "A noun is a word for a thing, a person or a place.",
      "thing"),
     ("What is a verb?|Explain what a verb is.", "A verb is a word for something one does.", "does"),
     ("What is an island?|Tell me what an island is.", "An island is land with water all around it.",
      "water all around"),
-    ("What is a river?|Tell me what a river is.", "A river is water that flows to the sea.", "flows"),
+    ("What is a river?|Tell me what a river is.", "A river is water that flows to the sea.",
+     "flows"),
     ("What is a desert?|Tell me what a desert is.", "A desert is a very dry place.", "dry"),
     ("What is a forest?|Tell me what a forest is.|What is a forest made of?",
      "A forest is a place with many trees.", "trees"),
@@ -256,7 +283,8 @@ SINGLE = [row(*r) for r in (
      "Shakespeare wrote Romeo and Juliet and Hamlet.", "Shakespeare wrote"),
     ("Who painted the Mona Lisa?|Who made the Mona Lisa?|Which painter painted the Mona Lisa?",
      "Leonardo da Vinci painted the Mona Lisa.", "Leonardo da Vinci"),
-    ("Who was the first person on the moon?|Who was the first man on the moon?|Who walked on the moon "
+    ("Who was the first person on the moon?|Who was the first man on the moon?|Who walked on the "
+     "moon "
      "first?", "Neil Armstrong was the first person on the moon.", "Neil Armstrong"),
     ("Who was the first president of the United States?|Who was the first American president?",
      "George Washington was the first president of the United States.", "George Washington"),
@@ -266,7 +294,8 @@ SINGLE = [row(*r) for r in (
      "In photosynthesis plants make sugar from light, water and air.", "sugar from light"),
     ("What is the largest country?|Which country is the largest?|What is the biggest country?",
      "The largest country is Russia.", "Russia"),
-    ("Where is the Eiffel Tower?|In which city is the Eiffel Tower?|Which city has the Eiffel Tower?",
+    ("Where is the Eiffel Tower?|In which city is the Eiffel Tower?|Which city has the Eiffel "
+     "Tower?",
      "The Eiffel Tower is in Paris.", "Paris"),
     ("Where is Big Ben?|In which city is Big Ben?", "Big Ben is in London.", "London"),
     ("Where are the pyramids?|In which country are the pyramids of Giza?|Where are the pyramids of "
@@ -278,9 +307,11 @@ SINGLE = [row(*r) for r in (
     ("What is pi?|What is the value of pi?|How large is pi?", "Pi is about 3.14.", "3.14"),
     ("What is a prime number?|Explain prime numbers.|Tell me what a prime number is.",
      "A prime number can be divided only by 1 and by itself.", "itself"),
-    ("Who is the mother of my mother?|What is the mother of my mother called?|Who is my mother's mother?",
+    ("Who is the mother of my mother?|What is the mother of my mother called?|Who is my mother's "
+     "mother?",
      "The mother of your mother is your grandmother.", "grandmother"),
-    ("Who is the father of my father?|What is the father of my father called?|Who is my father's father?",
+    ("Who is the father of my father?|What is the father of my father called?|Who is my father's "
+     "father?",
      "The father of your father is your grandfather.", "grandfather"),
     ("Who is the brother of my mother?|What is the brother of my mother called?|Who is my mother's "
      "brother?", "The brother of your mother is your uncle.", "uncle"),
@@ -337,18 +368,30 @@ def yes_or_no(rng, thinking):
 
 
 EXAMPLES = {k: v.split() for k, v in {
-    "fruits": "apple banana pear cherry orange", "vegetables": "carrot potato onion cabbage spinach",
-    "animals": "dog cat horse cow sheep", "birds": "eagle owl duck swan penguin",
-    "colors": "red blue green yellow black", "countries": "France Germany Italy Spain Japan",
-    "cities": "Paris London Rome Berlin Tokyo", "insects": "bee ant fly butterfly beetle",
-    "planets": "Mercury Venus Earth Mars Jupiter", "shapes": "circle square triangle cube pentagon",
-    "tools": "hammer saw drill shovel ruler", "jobs": "baker teacher doctor farmer pilot",
-    "drinks": "water milk tea coffee juice", "metals": "iron gold silver copper zinc",
-    "seasons": "spring summer autumn winter", "vowels": "A E I O U",
-    "pets": "dog cat rabbit hamster parrot", "sports": "football tennis swimming running cycling",
-    "mammals": "dog whale elephant mouse bat", "trees": "oak pine maple birch willow",
-    "flowers": "rose tulip daisy lily violet", "languages": "English French German Spanish Italian",
-    "instruments": "piano violin guitar flute drum", "fish": "salmon trout shark herring tuna",
+    "fruits": "apple banana pear cherry orange",
+    "vegetables": "carrot potato onion cabbage spinach",
+    "animals": "dog cat horse cow sheep",
+    "birds": "eagle owl duck swan penguin",
+    "colors": "red blue green yellow black",
+    "countries": "France Germany Italy Spain Japan",
+    "cities": "Paris London Rome Berlin Tokyo",
+    "insects": "bee ant fly butterfly beetle",
+    "planets": "Mercury Venus Earth Mars Jupiter",
+    "shapes": "circle square triangle cube pentagon",
+    "tools": "hammer saw drill shovel ruler",
+    "jobs": "baker teacher doctor farmer pilot",
+    "drinks": "water milk tea coffee juice",
+    "metals": "iron gold silver copper zinc",
+    "seasons": "spring summer autumn winter",
+    "vowels": "A E I O U",
+    "pets": "dog cat rabbit hamster parrot",
+    "sports": "football tennis swimming running cycling",
+    "mammals": "dog whale elephant mouse bat",
+    "trees": "oak pine maple birch willow",
+    "flowers": "rose tulip daisy lily violet",
+    "languages": "English French German Spanish Italian",
+    "instruments": "piano violin guitar flute drum",
+    "fish": "salmon trout shark herring tuna",
 }.items()}
 HOW_MANY = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
 

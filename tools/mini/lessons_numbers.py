@@ -1,4 +1,4 @@
-"""lessons_numbers: adding, subtracting, multiplying, comparing, counting, and small stories with numbers.
+"""lessons_numbers: adding, subtracting, multiplying, comparing, counting, and small stories.
 
 Worked reasoning goes digit by digit from the right, every step a sum that fits into one glance:
 
@@ -338,10 +338,12 @@ def even(rng, thinking):
 def next_number(rng, thinking):
     n = drawn(rng) + 1
     up = rng.random() < 0.5
-    forms = ("What number comes after {n}?", "Which number is next after {n}?", "What comes after {n}?",
+    forms = ("What number comes after {n}?", "Which number is next after {n}?",
+             "What comes after {n}?",
              "What is the next number after {n}?", "What is one more than {n}?",
              "Which number follows {n}?") if up else (
-             "What number comes before {n}?", "What comes before {n}?", "What is one less than {n}?",
+             "What number comes before {n}?", "What comes before {n}?",
+             "What is one less than {n}?",
              "Which number is just before {n}?", "What is the number before {n}?")
     m = n + 1 if up else n - 1
     return ask(rng, thinking, pick(rng, forms).format(n=n),
@@ -378,7 +380,8 @@ def count(rng, thinking):
 def double(rng, thinking):
     n = rng.randint(1, 99)
     if rng.random() < 0.5:
-        forms = ("What is double {n}?", "Double {n}.", "What is twice {n}?", "How much is twice {n}?",
+        forms = ("What is double {n}?", "Double {n}.", "What is twice {n}?",
+                 "How much is twice {n}?",
                  "What is the double of {n}?", "What is 2 times {n}?")
         return ask(rng, thinking, pick(rng, forms).format(n=n), f"Double {n} is {2 * n}.",
                    number(2 * n), thought_of_sum(n, n), f"double {n}")
@@ -396,7 +399,8 @@ THINGS = """apples books pencils coins stamps marbles cookies eggs balls flowers
 oranges pears nuts candles buttons toys cups plates keys boxes stickers bananas""".split()
 # (text, question, sign, what the answer says of the result)
 STORIES = (
-    ("{p} has {a} {t} and buys {b} more.", "How many {t} does {p} have now?", 1, "{p} has {r} {t}."),
+    ("{p} has {a} {t} and buys {b} more.", "How many {t} does {p} have now?", 1,
+     "{p} has {r} {t}."),
     ("{p} has {a} {t}. {q} gives {p} {b} more.", "How many {t} does {p} have?", 1,
      "{p} has {r} {t}."),
     ("{p} has {a} {t}. {he} finds {b} {t}.", "How many {t} does {he2} have now?", 1,

@@ -1,7 +1,7 @@
 """lessons_words: lists, words and letters: counting, sorting, turning round, spelling, copying.
 
-A list is answered as it was written: with commas, or with blanks only. Reasoning numbers what has to
-be counted ("1 red 2 blue 3 green"), so that the position of each piece can be read off.
+A list is answered as it was written: with commas, or with blanks only. Reasoning numbers what has
+to be counted ("1 red 2 blue 3 green"), so that the position of each piece can be read off.
 """
 from asking import ask, big, pick
 from case import contains, exact, matches, number, skill
@@ -9,8 +9,8 @@ from wordstock import (LETTERS, QUESTIONS, SHORT, WORDS, code, identifier, lette
                        word as word_of, words)
 
 # words that an order begins with, so that "please" may stand in front
-ORDERS = tuple("""Repeat Say Copy Write Answer Reply Output Echo Print Just Respond Count Sort Put Order
-Reverse Turn Give Spell Join Make Convert Tell""".split())
+ORDERS = tuple("""Repeat Say Copy Write Answer Reply Output Echo Print Just Respond Count Sort Put
+Order Reverse Turn Give Spell Join Make Convert Tell""".split())
 
 
 def numbered(items, start=1):
@@ -54,7 +54,8 @@ SAY_FORMS = ("Repeat exactly: {x}", "Repeat: {x}", "Say exactly: {x}", "Copy thi
              "Print this: {x}", "Repeat the text after the colon: {x}")
 QUOTED_FORMS = ("Say {q}{x}{q} and nothing else.", "Repeat {q}{x}{q}.", "Write {q}{x}{q}.",
                 "Copy {q}{x}{q} exactly.", "Say {q}{x}{q}.", "Answer only with {q}{x}{q}.",
-                "Reply with {q}{x}{q}.", "Just say {q}{x}{q}.", "Repeat the text {q}{x}{q} exactly.",
+                "Reply with {q}{x}{q}.", "Just say {q}{x}{q}.",
+                "Repeat the text {q}{x}{q} exactly.",
                 "Respond with {q}{x}{q} and nothing more.")
 
 
@@ -115,7 +116,8 @@ def count_items(rng, thinking):
     if noun == "words" and rng.random() < 0.3:
         listed = " ".join(items)
     question = pick(rng, ("How many {n} are in this list: {l}", "How many {n} are there: {l}",
-                          "Count the {n}: {l}", "Count these {n}: {l}", "How many {n} are these? {l}",
+                          "Count the {n}: {l}", "Count these {n}: {l}",
+                          "How many {n} are these? {l}",
                           "How many {n} do you see? {l}", "Count the {n} in: {l}",
                           "{l}\nHow many {n} is that?")).format(n=noun, l=listed)
     k = len(items)
@@ -129,9 +131,11 @@ def count_words(rng, thinking):
     if rng.random() < 0.3:
         text = big(" ".join(words(rng, rng.randint(2, 9)))) + "."
     items = text[:-1].split()
-    question = pick(rng, ("How many words are in this sentence: {s}", "How many words has this: {s}",
+    question = pick(rng, ("How many words are in this sentence: {s}",
+                          "How many words has this: {s}",
                           "Count the words: {s}", "How many words does \"{s}\" have?",
-                          "How many words are in \"{s}\"?", "Count the words in this sentence: {s}"))
+                          "How many words are in \"{s}\"?",
+                          "Count the words in this sentence: {s}"))
     return plain(rng, thinking, question.replace("{s}", text), f"There are {len(items)} words.",
                  f"{numbered(items)}. So {len(items)}.", text, number(len(items)))
 
@@ -139,7 +143,8 @@ def count_words(rng, thinking):
 @skill("text.count_letters", weight=0.8)
 def count_letters(rng, thinking):
     word = word_of(rng)
-    question = pick(rng, ("How many letters are in the word {w}?", "How many letters does {w} have?",
+    question = pick(rng, ("How many letters are in the word {w}?",
+                          "How many letters does {w} have?",
                           "How long is the word {w}?", "Count the letters of {w}.",
                           "How many letters has {w}?", "How many letters are in \"{w}\"?",
                           "Number of letters in {w}?", "Count the letters in the word \"{w}\"."))
@@ -155,7 +160,8 @@ def count_one_letter(rng, thinking):
     k = word.count(letter)
     question = pick(rng, ("How many times is the letter {l} in {w}?", "How often is {l} in {w}?",
                           "Count the letter {l} in the word {w}.",
-                          "How many {l}'s are in {w}?", "How many letters {l} are in the word {w}?"))
+                          "How many {l}'s are in {w}?",
+                          "How many letters {l} are in the word {w}?"))
     question = question.format(l=letter, w=word)
     marks, seen = [], 0
     for c in word:
@@ -295,7 +301,8 @@ def upper_or_lower(rng, thinking):
         word += " " + pick(rng, SHORT)
     if rng.random() < 0.6:
         forms = ("Write {w} in capital letters.", "Write {w} in upper case.", "Uppercase: {w}",
-                 "Convert to uppercase: {w}", "Make this uppercase: {w}", "{w} in capitals, please.",
+                 "Convert to uppercase: {w}", "Make this uppercase: {w}",
+                 "{w} in capitals, please.",
                  "Put {w} in capital letters.")
         given, answer, to = word, word.upper(), "capital"
     else:
@@ -317,7 +324,7 @@ def nth(rng, thinking):
     items, name = some(rng, 3, 8)
     if rng.random() < 0.25:
         items, name = sentence(rng)[:-1].split(), "words"
-    listed = separator(rng).join(items) if name != "words" or rng.random() < 0.5 else " ".join(items)
+    listed = (" " if name == "words" and rng.random() < 0.5 else separator(rng)).join(items)
     n = rng.randint(1, min(len(items), 8))
     place = ORDINALS[n - 1]
     if rng.random() < 0.3:
@@ -347,7 +354,8 @@ def edge_letter(rng, thinking):
                           "Tell me the {p} letter of {w}.")).format(p=place, w=word)
     letter = word[n - 1]
     thought = f"{numbered(word if place == 'last' else word[:n])}."
-    return plain(rng, thinking, big(question), f"The {place} letter of {word} is {letter}.", thought,
+    return plain(rng, thinking, big(question), f"The {place} letter of {word} is {letter}.",
+                 thought,
                  question, matches(f"is {letter}[.]?$"))
 
 
@@ -364,7 +372,8 @@ def member(rng, thinking):
             if x not in items:
                 break
     listed = separator(rng).join(items)
-    question = pick(rng, ("Is {x} in this list: {l}", "Is {x} in the list {l}?", "{l}\nIs {x} there?",
+    question = pick(rng, ("Is {x} in this list: {l}", "Is {x} in the list {l}?",
+                          "{l}\nIs {x} there?",
                           "Does this list contain {x}: {l}", "Is {x} one of these: {l}",
                           "Do you see {x} in this list? {l}", "{l}\nIs {x} in this list?"))
     answer = f"Yes, {x} is in the list." if inside else f"No, {x} is not in the list."

@@ -111,8 +111,8 @@ def check(skills):
         family = one.name.split(".")[0]
         weights[family] = weights.get(family, 0) + one.weight
         spent += 0 if one.long else one.weight / total / rate
-        print(f"{one.name:28} weight {one.weight:5.2f}  {rate:8.0f} cases/s  keys {len(keys[0]):4} + "
-              f"{len(keys[1]):2}  {words:5.1f} words of reasoning")
+        print(f"{one.name:28} weight {one.weight:5.2f}  {rate:8.0f} cases/s  "
+              f"keys {len(keys[0]):4} + {len(keys[1]):2}  {words:5.1f} words of reasoning")
         for fault in sorted(wrong):
             print(f"    {fault}")
         bad += len(wrong)

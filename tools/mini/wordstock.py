@@ -1,4 +1,4 @@
-"""wordstock: common words that ds4-mini spells, sorts, counts and copies, and what else is copied."""
+"""wordstock: common words that ds4-mini spells, sorts and counts, and what else it copies."""
 from asking import pick
 
 WORDS = """able above across actor add after again age air all almond alone also always anchor angle
@@ -41,10 +41,11 @@ farmer|My sister|The train|The robot|A black horse|The doctor|Anna|Tom|Maria|Pet
 young pilot|Her brother""".replace("\n", " ").split("|")
 VERBS = """sees|likes|finds|brings|paints|wants|buys|sells|watches|carries|opens|cleans|loves|needs|
 remembers|moves|shows|keeps""".replace("\n", "").split("|")
-OBJECTS = """the red ball|a new book|the big house|some fresh bread|the green door|a silver key|an old
-map|the long letter|a glass of milk|two yellow flowers|the blue boat|a warm coat|the little
+OBJECTS = """the red ball|a new book|the big house|some fresh bread|the green door|a silver key|an
+old map|the long letter|a glass of milk|two yellow flowers|the blue boat|a warm coat|the little
 bird|three apples|the broken clock|a piece of cake""".replace("\n", " ").split("|")
-ENDS = """in the garden|every day|at night|near the river|in the morning|on Monday|with a smile|before
+ENDS = """in the garden|every day|at night|near the river|in the morning|on Monday|with a
+smile|before
 lunch|after school|in the city|again|very slowly|at home|under the bridge|""".replace(
     "\n", " ").split("|")
 QUESTIONS = """Where are you?|How are you today?|What is your name?|What is 2+2?|Are you ready?|
