@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
             return
         step = 40960 if "slow" in self.faults else 1 << 20
-        stop = min(len(data), *(int(self.faults.get(f) or len(data)) for f in ("cut", "hang")))
+        stop = min(len(data), *(int(self.faults.get(f, len(data))) for f in ("cut", "hang")))
         for at in range(0, stop, step):
             self.wfile.write(data[at:min(at + step, stop)])
             if "slow" in self.faults:

@@ -184,7 +184,7 @@ check a_forbidden_file_is_refused refused code=403 'by hand'
 check a_server_that_stays_busy_is_given_up refused code=503 'answers 503' --tries 1
 check a_circle_is_left refused loop 'redirects' --tries 0
 check what_is_not_http_is_refused refused garbage '' --tries 0
-check headers_without_an_end_are_refused refused headers '' --tries 0
+check headers_without_an_end_are_refused refused headers '/a.gguf: ' --tries 0
 check another_scheme_is_not_followed refused 'away=file:||||etc|passwd' 'file' --tries 0
 check a_disk_that_is_too_small_is_noticed_before refused huge 'make room'
 nobody() {
@@ -298,6 +298,8 @@ linked() { fresh && run "$at/none/a.gguf" --link && [ $was -eq 0 ] && [ "$(readl
 check a_link_is_made_when_asked_for linked
 turned() { fresh && ln -s old.gguf ds4flash.gguf && run "$at/none/a.gguf" --link && [ $was -eq 0 ] && [ "$(readlink ds4flash.gguf)" = a.gguf ]; }
 check a_link_is_turned turned
+itself() { fresh && run "$at/none/a.gguf" -o ds4flash.gguf --link && [ $was -eq 0 ] && [ ! -L ds4flash.gguf ] && cmp ds4flash.gguf "$web/a.gguf"; }
+check a_file_that_has_the_name_itself_is_left_in_peace itself
 no_link() { comes none; }
 check without_a_terminal_no_link_is_made_by_itself no_link
 in_the_way() {
@@ -352,6 +354,20 @@ small_disk() { # a limit on the size of files stands for a full disk
     run "$at/none/a.gguf" && [ $was -eq 0 ] && whole
 }
 check a_write_that_fails_keeps_the_part small_disk
+# Ctrl-C as a terminal sends it, to all processes at once, before a byte has come and with no tries left.
+at_once() {
+    fresh
+    python3 - "$get" "$at/hang=0/a.gguf" <<'PY'
+import os, signal, subprocess, sys, time
+p = subprocess.Popen([sys.argv[1], sys.argv[2], "--tries", "0"], start_new_session=True, stderr=subprocess.PIPE)
+time.sleep(0.5)
+os.killpg(p.pid, signal.SIGINT)
+said = p.stderr.read()
+sys.exit(0 if p.wait() == 130 and said.startswith(b"ds4: stopped") and said.count(b"\n") == 1 else print(p.wait(), said) or 1)
+PY
+    [ $? -eq 0 ] && [ -z "$(ls -A)" ]
+}
+check ctrl_c_is_seen_before_anything_has_come at_once
 
 no_curl() {
     fresh

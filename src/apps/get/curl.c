@@ -30,13 +30,27 @@ typedef struct words {
     char range[32], wait[16], name[320];
 } words;
 
-static void word(words *w, const char *text) { w->at[w->n++] = text; }
+static void word(words *w, const char *text) {
+    w->at[w->n++] = text;
+}
 
 static void words_of(words *w, const curl_request *q) {
     static const char agent[] = "ds4-get/" DS4_VERSION;
-    static const char *const always[] = {
-        "curl", "-q", "-sS", "-i", "-g", "-L", "--max-redirs", "10", "--proto", "=http,https", "--suppress-connect-headers",
-        "--speed-limit", "1", "-A", agent};
+    static const char *const always[] = {"curl",
+                                         "-q",
+                                         "-sS",
+                                         "-i",
+                                         "-g",
+                                         "-L",
+                                         "--max-redirs",
+                                         "10",
+                                         "--proto",
+                                         "=http,https",
+                                         "--suppress-connect-headers",
+                                         "--speed-limit",
+                                         "1",
+                                         "-A",
+                                         agent};
     for (size_t i = 0; i < sizeof always / sizeof *always; i++) word(w, always[i]);
     word(w, "--proto-redir");
     word(w, strncmp(q->url, "https:", 6) == 0 ? "=https" : "=http,https");
@@ -60,7 +74,8 @@ static void words_of(words *w, const curl_request *q) {
     w->at[w->n] = NULL;
 }
 
-/* Signals that this program takes or ignores are curl's own affair. */
+/* Signals that this program takes or ignores are curl's own affair. A group of its own: Ctrl-C is
+ * for us, who then stop it; that it ended must not look like a broken line. */
 static int spawn(pid_t *pid, const words *w, int out, int say) {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
@@ -73,12 +88,16 @@ static int spawn(pid_t *pid, const words *w, int out, int say) {
         const int each[] = {SIGPIPE, SIGXFSZ, SIGINT, SIGTERM, SIGHUP};
         for (size_t i = 0; i < sizeof each / sizeof *each; i++) sigaddset(&usual, each[i]);
         rc = posix_spawnattr_setsigdefault(&attr, &usual);
-        if (rc == 0) rc = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
-        if (rc == 0) rc = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        if (rc == 0) rc = posix_spawnattr_setpgroup(&attr, 0);
+        if (rc == 0)
+            rc = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+        if (rc == 0)
+            rc = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         if (rc == 0) rc = posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
         if (rc == 0) rc = posix_spawn_file_actions_adddup2(&files, say, STDERR_FILENO);
         /* The array is not const for reasons of history only. */
-        if (rc == 0) rc = posix_spawnp(pid, "curl", &files, &attr, (char *const *)(uintptr_t)w->at, environ);
+        if (rc == 0)
+            rc = posix_spawnp(pid, "curl", &files, &attr, (char *const *)(uintptr_t)w->at, environ);
         posix_spawnattr_destroy(&attr);
     }
     posix_spawn_file_actions_destroy(&files);
@@ -120,7 +139,9 @@ status curl_start(curl_run **result, const curl_request *q, err *e) {
     if (rc != 0) {
         close(out[0]), close(say[0]);
         free(c);
-        return rc == ENOENT ? fail(e, E_UNSUPPORTED, "fetching needs the program curl: install it (apt-get install curl, or what your "
+        return rc == ENOENT ? fail(e, E_UNSUPPORTED,
+                                   "fetching needs the program curl: install it (apt-get install "
+                                   "curl, or what your "
                                    "system has for it)")
                             : fail(e, E_IO, "curl cannot be started: %s", strerror(rc));
     }
@@ -150,7 +171,8 @@ static void read_why(int fd, char *out, size_t cap) {
     size_t n = 0;
     ssize_t got;
     fcntl(fd, F_SETFL, O_NONBLOCK);
-    while (n < sizeof text - 1 && (got = read(fd, text + n, sizeof text - 1 - n)) > 0) n += (size_t)got;
+    while (n < sizeof text - 1 && (got = read(fd, text + n, sizeof text - 1 - n)) > 0)
+        n += (size_t)got;
     while (n && text[n - 1] == '\n') n--;
     text[n] = 0;
     const char *line = strrchr(text, '\n');

@@ -2,12 +2,13 @@
  *
  *     curl_run *c;
  *     curl_start(&c, &request, &e);
- *     while (curl_read(c, bytes, sizeof bytes, &n, &e) == OK && n) ...     heads of all hops, then the body
- *     curl_end(c, &how);                                                   at any time: what still runs is stopped
+ *     while (curl_read(c, bytes, cap, &n, &e) == OK && n) ...     heads of all hops, then the body
+ *     curl_end(c, &how);                                          at any time: it is stopped
  *
- * I1  Its output is read here, never written to a file by it: what happens to a body is decided after its head.
- * I2  Only http and https, redirections included, and from https never to http. The user's .curlrc is not read, proxies of the
- *     environment are used.
+ * I1  Its output is read here, never written to a file by it: what happens to a body is decided
+ *     after its head.
+ * I2  Only http and https, redirections included, and from https never to http. The user's .curlrc
+ *     is not read, proxies of the environment are used.
  * I3  If this process dies, curl ends at its next write.
  */
 #ifndef DS4_APPS_GET_CURL_H
@@ -22,10 +23,12 @@
 
 typedef struct curl_request {
     const char *url;
-    uint64_t from;        /* first byte wanted; 0: all of it                                          */
-    const char *if_range; /* with `from`: only if the file is still the one of that name; NULL: always */
-    uint32_t timeout;     /* seconds to connect, and without a byte                                   */
-    volatile sig_atomic_t *stop; /* set: reading ends with E_CANCELLED                               */
+    uint64_t from; /* first byte wanted; 0: all of it                                          */
+    const char
+        *if_range; /* with `from`: only if the file is still the one of that name; NULL: always */
+    uint32_t timeout; /* seconds to connect, and without a byte                                   */
+    volatile sig_atomic_t
+        *stop; /* set: reading ends with E_CANCELLED                               */
 } curl_request;
 
 typedef struct curl_run curl_run;
@@ -36,9 +39,9 @@ status curl_start(curl_run **out, const curl_request *q, err *e);
 status curl_read(curl_run *c, void *p, size_t cap, size_t *n, err *e);
 
 typedef struct curl_result {
-    bool whole;     /* it ended by itself and is content                        */
-    int code;       /* its exit status                                          */
-    char why[300];  /* its own words, one line; "" if none                      */
+    bool whole;    /* it ended by itself and is content                        */
+    int code;      /* its exit status                                          */
+    char why[300]; /* its own words, one line; "" if none                      */
 } curl_result;
 
 /* Stops it where it still runs, and frees. NULL is fine. `how` may be NULL. */

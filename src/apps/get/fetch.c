@@ -22,8 +22,8 @@ typedef struct job {
     part p;
     char want[SHA256_HEX + 1]; /* "" if nobody named a sum so far */
     const char *named_by;
-    bool resumed; /* bytes of more than one connection */
-    bool reached; /* a server has answered */
+    bool resumed;    /* bytes of more than one connection */
+    bool reached;    /* a server has answered */
     char shown[400]; /* the address as it may be seen */
     progress bar;
     bool bar_on;
@@ -34,9 +34,12 @@ typedef struct job {
 typedef enum step { STEP_DONE, STEP_AGAIN, STEP_OVER, STEP_FAIL } step;
 
 static void amount(char out[32], uint64_t n) {
-    if (n >= 1u << 30) snprintf(out, 32, "%.1f GiB", (double)n / 0x1p30);
-    else if (n >= 1u << 20) snprintf(out, 32, "%.1f MiB", (double)n / 0x1p20);
-    else snprintf(out, 32, "%" PRIu64 " bytes", n);
+    if (n >= 1u << 30)
+        snprintf(out, 32, "%.1f GiB", (double)n / 0x1p30);
+    else if (n >= 1u << 20)
+        snprintf(out, 32, "%.1f MiB", (double)n / 0x1p20);
+    else
+        snprintf(out, 32, "%" PRIu64 " bytes", n);
 }
 
 /* Without what may be secret: a user's name and password, and what follows the path. */
@@ -57,10 +60,13 @@ static step read_head(job *j, curl_run *c, head *h, size_t *n, err *e) {
     *n = 0;
     while (!h->whole) {
         size_t got = 0, used = 0;
-        status st = curl_read(c, j->piece, PIECE, &got, e);
+        const status st = curl_read(c, j->piece, PIECE, &got, e);
         if (st == OK && got == 0) return STEP_AGAIN;
-        if (st == OK) st = head_feed(h, j->piece, got, &used, e);
         if (st != OK) return STEP_FAIL;
+        if (head_feed(h, j->piece, got, &used, e) != OK) {
+            err_prefix(e, "%s: ", j->shown);
+            return STEP_FAIL;
+        }
         *n = got - used;
         memmove(j->piece, j->piece + used, *n);
     }
@@ -69,15 +75,19 @@ static step read_head(job *j, curl_run *c, head *h, size_t *n, err *e) {
 }
 
 static void say_unreached(const job *j, const curl_result *how, err *e) {
-    fail(e, E_IO, "%s: %s: check the address and the network", j->shown, how->why[0] ? how->why : "the server said nothing");
+    fail(e, E_IO, "%s: %s: check the address and the network", j->shown,
+         how->why[0] ? how->why : "the server said nothing");
 }
 
 static step refuse(job *j, const head *h, err *e) {
     const bool later = h->code == 408 || h->code == 429 || h->code >= 500;
-    const char *fix = h->code == 404 || h->code == 410 ? "there is no such file: ds4-get --list has the names, --base says where they lie"
-                      : h->code == 401 || h->code == 403 ? "the server wants to know who asks, which ds4-get cannot tell it: fetch it by hand"
-                      : later                            ? "try again later"
-                                                         : "this address does not give a file";
+    const char *fix =
+        h->code == 404 || h->code == 410
+            ? "there is no such file: ds4-get --list has the names, --base says where they lie"
+        : h->code == 401 || h->code == 403
+            ? "the server wants to know who asks, which ds4-get cannot tell it: fetch it by hand"
+        : later ? "try again later"
+                : "this address does not give a file";
     fail(e, E_IO, "%s: the server answers %d: %s", j->shown, h->code, fix);
     return later ? STEP_AGAIN : STEP_FAIL;
 }
@@ -89,18 +99,24 @@ static status check_room(const job *j, uint64_t bytes, err *e) {
     char *slash = strrchr(folder, '/');
     if (slash) slash[slash == folder] = 0;
     if (statvfs(slash ? folder : ".", &fs) != 0 || fs.f_blocks == 0) return OK;
-    const uint64_t unit = fs.f_frsize, room = (uint64_t)fs.f_bavail > UINT64_MAX / unit ? UINT64_MAX : (uint64_t)fs.f_bavail * unit;
+    const uint64_t unit = fs.f_frsize, room = (uint64_t)fs.f_bavail > UINT64_MAX / unit
+                                                  ? UINT64_MAX
+                                                  : (uint64_t)fs.f_bavail * unit;
     if (room >= bytes) return OK;
     amount(free_now, room);
     amount(needed, bytes);
-    return fail(e, E_IO, "%s: needs %s more, %s are free there: make room, or name another place with -o", j->o->out, needed, free_now);
+    return fail(e, E_IO,
+                "%s: needs %s more, %s are free there: make room, or name another place with -o",
+                j->o->out, needed, free_now);
 }
 
 /* What the head says is held against what is known. */
 static step learn(job *j, const head *h, err *e) {
     const uint64_t size = h->total_known ? h->total : h->linked;
     if (h->total_known && h->linked_known && h->total != h->linked) {
-        fail(e, E_FORMAT, "%s: the server tells two sizes, %" PRIu64 " and %" PRIu64 " bytes: try again later", j->shown, h->linked, h->total);
+        fail(e, E_FORMAT,
+             "%s: the server tells two sizes, %" PRIu64 " and %" PRIu64 " bytes: try again later",
+             j->shown, h->linked, h->total);
         return STEP_FAIL;
     }
     if ((h->total_known || h->linked_known) && size == 0) {
@@ -108,11 +124,14 @@ static step learn(job *j, const head *h, err *e) {
         return STEP_FAIL;
     }
     if (h->sum[0] && j->o->sum && strcmp(h->sum, j->o->sum) != 0) {
-        fail(e, E_FORMAT, "%s: the server names the SHA-256 %s, expected %s: not the file that is wanted", j->shown, h->sum, j->o->sum);
+        fail(e, E_FORMAT,
+             "%s: the server names the SHA-256 %s, expected %s: not the file that is wanted",
+             j->shown, h->sum, j->o->sum);
         return STEP_FAIL;
     }
     if (h->sum[0] && !j->o->sum) {
-        if (j->p.have && j->want[0] && strcmp(j->want, h->sum) != 0) return STEP_OVER; /* it has changed under us */
+        if (j->p.have && j->want[0] && strcmp(j->want, h->sum) != 0)
+            return STEP_OVER; /* it has changed under us */
         memcpy(j->want, h->sum, sizeof j->want);
         j->named_by = "the server";
     }
@@ -123,11 +142,15 @@ static step learn(job *j, const head *h, err *e) {
 static step judge(job *j, const head *h, err *e) {
     part *p = &j->p;
     if (h->code == 416 && p->have)
-        return h->total_known && h->total == p->have && (!p->size_known || p->size == p->have) ? STEP_DONE : STEP_OVER;
+        return h->total_known && h->total == p->have && (!p->size_known || p->size == p->have)
+                   ? learn(j, h, e)
+                   : STEP_OVER;
     if (h->code != 200 && h->code != 206) return refuse(j, h, e);
     if (h->code == 206) {
         if (!p->have) {
-            fail(e, E_FORMAT, "%s: the server sends a piece of the file, all was asked for: try again later", j->shown);
+            fail(e, E_FORMAT,
+                 "%s: the server sends a piece of the file, all was asked for: try again later",
+                 j->shown);
             return STEP_FAIL;
         }
         const bool sized = h->total_known && (!p->size_known || h->total == p->size);
@@ -137,7 +160,9 @@ static step judge(job *j, const head *h, err *e) {
     }
     const bool anew = h->code == 200;
     if (anew && p->have && isatty(STDERR_FILENO))
-        say_note("%s: the file there has changed, or the server cannot go on in the middle: from the beginning", j->shown);
+        say_note("%s: the file there has changed, or the server cannot go on in the middle: from "
+                 "the beginning",
+                 j->shown);
     const step s = learn(j, h, e);
     if (s != STEP_DONE) return s;
     if (anew) {
@@ -150,7 +175,8 @@ static step judge(job *j, const head *h, err *e) {
 
 static void show_bar(job *j) {
     if (!j->bar_on) {
-        progress_start(&j->bar, stderr, "fetching", j->p.size_known ? j->p.size : 0, PROGRESS_BYTES);
+        progress_start(&j->bar, stderr, "fetching", j->p.size_known ? j->p.size : 0,
+                       PROGRESS_BYTES);
         progress_base(&j->bar, j->p.have);
     }
     j->bar_on = true;
@@ -172,7 +198,9 @@ static step read_body(job *j, curl_run *c, size_t n, err *e) {
     }
 }
 
-static const char *validator(const part *p) { return p->etag[0] ? p->etag : p->modified[0] ? p->modified : NULL; }
+static const char *validator(const part *p) {
+    return p->etag[0] ? p->etag : p->modified[0] ? p->modified : NULL;
+}
 
 /* One connection, from where the part ends. STEP_AGAIN: e says what was wrong. */
 static step attempt(job *j, err *e) {
@@ -195,7 +223,8 @@ static step attempt(job *j, err *e) {
     if (headless) say_unreached(j, &how, e);
     if (!body || s != STEP_DONE) return s;
     if (p->size_known ? p->have == p->size : how.whole) return STEP_DONE;
-    fail(e, E_IO, "%s: the connection broke off: %s", j->shown, how.why[0] ? how.why : "without a reason");
+    fail(e, E_IO, "%s: the connection broke off: %s", j->shown,
+         how.why[0] ? how.why : "without a reason");
     return STEP_AGAIN;
 }
 
@@ -219,7 +248,9 @@ static status fetch_all(job *j, err *e) {
         if (s == STEP_DONE) return OK;
         if (s == STEP_FAIL) return e->code;
         if (s == STEP_OVER) {
-            if (++overs > MOST_OVERS) return fail(e, E_IO, "%s: the file there keeps changing: try again later", j->shown);
+            if (++overs > MOST_OVERS)
+                return fail(e, E_IO, "%s: the file there keeps changing: try again later",
+                            j->shown);
             if (part_begin(&j->p, &(head){0}, e) != OK) return e->code;
             continue;
         }
@@ -243,7 +274,8 @@ static status ask_beside(job *j, err *e) {
     const size_t path = strcspn(j->o->url, "?#"), n_url = strlen(j->o->url);
     char *url = malloc(n_url + sizeof ".sha256");
     if (!url) return fail(e, E_NOMEM, "out of memory");
-    snprintf(url, n_url + sizeof ".sha256", "%.*s.sha256%s", (int)path, j->o->url, j->o->url + path);
+    snprintf(url, n_url + sizeof ".sha256", "%.*s.sha256%s", (int)path, j->o->url,
+             j->o->url + path);
     const curl_request q = {url, 0, NULL, j->o->timeout, j->o->stop};
     curl_run *c;
     head h = {0};
@@ -275,19 +307,24 @@ static status check_kind(const job *j, err *e) {
     const size_t n = strlen(j->o->out);
     if (n < 5 || strcmp(j->o->out + n - 5, ".gguf") != 0) return OK;
     if (pread(j->p.fd, begin, 4, 0) == 4 && memcmp(begin, "GGUF", 4) == 0) return OK;
-    return fail(e, E_FORMAT, "%s: what is there is not a GGUF file: is the address right?", j->shown);
+    return fail(e, E_FORMAT, "%s: what is there is not a GGUF file: is the address right?",
+                j->shown);
 }
 
 static status check_fetched(job *j, fetch_result *r, err *e) {
     sha256_hex(r->sum, &j->p.sum);
     r->bytes = j->p.have;
     if (j->want[0] && strcmp(j->want, r->sum) != 0)
-        return fail(e, E_FORMAT, "%s: the SHA-256 of what came is %s, expected %s, named by %s: fetch it again; if that does not help, "
-                    "the file there is damaged", j->shown, r->sum, j->want, j->named_by);
+        return fail(e, E_FORMAT,
+                    "%s: the SHA-256 of what came is %s, expected %s, named by %s: fetch it again; "
+                    "if that does not help, the file there is damaged",
+                    j->shown, r->sum, j->want, j->named_by);
     if (!j->want[0] && !j->p.size_known)
-        return fail(e, E_FORMAT, "%s: the server tells neither a size nor a checksum, so nobody knows whether this is all of it: name the "
-                    "checksum with --sha256", j->shown);
-    return j->want[0] ? OK : check_kind(j, e);
+        return fail(e, E_FORMAT,
+                    "%s: the server tells neither a size nor a checksum, so nobody knows whether "
+                    "this is all of it: name the checksum with --sha256",
+                    j->shown);
+    return j->o->sum ? OK : check_kind(j, e);
 }
 
 /* Bytes of two connections that do not fit are fetched once more, in one. */
@@ -320,8 +357,8 @@ static void tell_rest(job *j, err *e) {
     amount(here, j->p.have);
     amount(all, j->p.size);
     const err was = *e;
-    fail(e, was.code, "%s; %s keeps %s%s%s: the same command goes on from there", was.text, j->p.path, here, j->p.size_known ? " of " : "",
-         j->p.size_known ? all : "");
+    fail(e, was.code, "%s; %s keeps %s%s%s: the same command goes on from there", was.text,
+         j->p.path, here, j->p.size_known ? " of " : "", j->p.size_known ? all : "");
     part_close(&j->p);
 }
 
@@ -334,7 +371,7 @@ static status fetch_new(job *j, fetch_result *r, err *e) {
     return st;
 }
 
-/* ------------------------------------------------------------------ a file that is there already */
+/* ------------------------------------------------------------------ a file that is there */
 
 static status ask_about(job *j, head *h, err *e) {
     const curl_request q = {j->o->url, 0, NULL, j->o->timeout, j->o->stop};
@@ -358,12 +395,16 @@ static status check_there(job *j, uint64_t size, fetch_result *r, err *e) {
     status st = ask_about(j, &h, e);
     if (st != OK && (!j->want[0] || st == E_CANCELLED)) {
         const err was = *e;
-        return st == E_CANCELLED ? st : fail(e, st, "%s is there already, and cannot be compared: %s", out, was.text);
+        return st == E_CANCELLED
+                   ? st
+                   : fail(e, st, "%s is there already, and cannot be compared: %s", out, was.text);
     }
     const uint64_t told = h.total_known ? h.total : h.linked;
     if (st == OK && (h.total_known || h.linked_known) && told != size)
-        return fail(e, E_IO, "%s: is there already and has %" PRIu64 " bytes, the file to fetch has %" PRIu64 ": move it away, or choose another "
-                    "name with -o", out, size, told);
+        return fail(e, E_IO,
+                    "%s: is there already and has %" PRIu64 " bytes, the file to fetch has %" PRIu64
+                    ": move it away, or choose another name with -o",
+                    out, size, told);
     if (!j->want[0] && ask_beside(j, e) != OK) return e->code;
     const int fd = open(out, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return fail(e, E_IO, "%s: %s", out, strerror(errno));
@@ -374,8 +415,10 @@ static status check_there(job *j, uint64_t size, fetch_result *r, err *e) {
     r->bytes = size;
     r->was_there = true;
     if (j->want[0] && strcmp(j->want, r->sum) != 0)
-        return fail(e, E_FORMAT, "%s: is there already with the SHA-256 %s, expected %s, named by %s: move it away, or choose another name "
-                    "with -o", out, r->sum, j->want, j->named_by);
+        return fail(e, E_FORMAT,
+                    "%s: is there already with the SHA-256 %s, expected %s, named by %s: move it "
+                    "away, or choose another name with -o",
+                    out, r->sum, j->want, j->named_by);
     return OK;
 }
 
@@ -393,9 +436,11 @@ status fetch_file(fetch_result *r, const fetch_options *o, err *e) {
         j->named_by = "--sha256";
     }
     if (stat(o->out, &there) != 0) {
-        st = errno == ENOENT ? fetch_new(j, &result, e) : fail(e, E_IO, "%s: %s", o->out, strerror(errno));
+        st = errno == ENOENT ? fetch_new(j, &result, e)
+                             : fail(e, E_IO, "%s: %s", o->out, strerror(errno));
     } else if (!S_ISREG(there.st_mode)) {
-        st = fail(e, E_IO, "%s: is there already and is no file: choose another name with -o", o->out);
+        st = fail(e, E_IO, "%s: is there already and is no file: choose another name with -o",
+                  o->out);
     } else {
         st = check_there(j, (uint64_t)there.st_size, &result, e);
     }

@@ -43,7 +43,8 @@ static void copy_sum(char out[SHA256_HEX + 1], const char *p) {
 
 /* 32 bytes in base64, as digest headers have them. */
 static bool sum_of_base64(char out[SHA256_HEX + 1], const char *p) {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     static const char digits[] = "0123456789abcdef";
     uint32_t bits = 0;
     int n_bits = 0, n = 0;
@@ -52,7 +53,8 @@ static bool sum_of_base64(char out[SHA256_HEX + 1], const char *p) {
         const char *at = *p ? strchr(letters, *p) : NULL;
         if (!at) return false;
         bits = bits << 6 | (uint32_t)(at - letters);
-        for (n_bits += 6; n_bits >= 4 && n < SHA256_HEX; n_bits -= 4) hex[n++] = digits[bits >> (n_bits - 4) & 15];
+        for (n_bits += 6; n_bits >= 4 && n < SHA256_HEX; n_bits -= 4)
+            hex[n++] = digits[bits >> (n_bits - 4) & 15];
         bits &= 15;
     }
     if (*p != '=') return false;
@@ -64,7 +66,8 @@ static bool sum_of_base64(char out[SHA256_HEX + 1], const char *p) {
 /* `sha-256=...` among the parts of a Digest or Repr-Digest. */
 static void take_digest(head *r, const char *value) {
     for (const char *p = value; *p; p++) {
-        if (strncasecmp(p, "sha-256=", 8) != 0 || (p != value && p[-1] != ',' && p[-1] != ' ')) continue;
+        if (strncasecmp(p, "sha-256=", 8) != 0 || (p != value && p[-1] != ',' && p[-1] != ' '))
+            continue;
         p += 8;
         sum_of_base64(r->sum, *p == ':' ? p + 1 : p);
         return;
@@ -126,8 +129,10 @@ static void take_range(head *r, const char *value) {
     if (strncasecmp(value, "bytes ", 6) != 0) return;
     const char *p = value + 6;
     const bool none = *p == '*'; /* of a 416: bytes * /TOTAL */
-    if (none) p++;
-    else if (!take_number(&p, &from) || *p++ != '-' || !take_number(&p, &to) || to < from) return;
+    if (none)
+        p++;
+    else if (!take_number(&p, &from) || *p++ != '-' || !take_number(&p, &to) || to < from)
+        return;
     if (*p++ != '/') return;
     const bool known = strcmp(p, "*") != 0;
     if (known && (!whole_number(p, &total) || (!none && total <= to))) return;
@@ -163,8 +168,10 @@ static void take_header(head *r, const char *name, const char *value) {
 static status start_head(head *r, err *e) {
     const char *p = r->line;
     uint64_t code;
-    if (strncmp(p, "HTTP/", 5) == 0) p += strcspn(p, " ");
-    else return fail(e, E_FORMAT, "the server's reply does not begin as HTTP does");
+    if (strncmp(p, "HTTP/", 5) == 0)
+        p += strcspn(p, " ");
+    else
+        return fail(e, E_FORMAT, "the server's reply does not begin as HTTP does");
     while (*p == ' ') p++;
     if (!take_number(&p, &code) || code < 100 || code > 999)
         return fail(e, E_FORMAT, "the server's reply begins with a line that has no status");
@@ -200,7 +207,8 @@ status head_feed(head *r, const char *p, size_t n, size_t *used, err *e) {
     status st = OK;
     while (at < n && !r->whole && st == OK) {
         const char c = p[at++];
-        if (++r->n_bytes > MOST_BYTES) return fail(e, E_LIMIT, "the server's reply has no end to its headers");
+        if (++r->n_bytes > MOST_BYTES)
+            return fail(e, E_LIMIT, "the server's reply has no end to its headers");
         if (c != '\n') {
             if (r->n_line < HEAD_LINE - 1) r->line[r->n_line++] = c;
             continue;

@@ -28,8 +28,10 @@ static status note_write(const part *p, err *e) {
     status st = text.failed ? fail(e, E_NOMEM, "out of memory") : out_open(&f, p->note, 0644, e);
     if (st == OK) {
         st = out_write(f, text.data, text.n, e);
-        if (st == OK) st = out_finish(f, e);
-        else out_abort(f);
+        if (st == OK)
+            st = out_finish(f, e);
+        else
+            out_abort(f);
     }
     buf_free(&text);
     return st;
@@ -49,7 +51,8 @@ static bool note_parse(part *p, const char *text, size_t n) {
     const size_t skip = sizeof first_line - 1;
     if (n < skip || memcmp(text, first_line, skip) != 0) return false;
     for (size_t at = skip; at < n;) {
-        const char *line = text + at, *end = memchr(line, '\n', n - at), *gap = end ? memchr(line, ' ', (size_t)(end - line)) : NULL;
+        const char *line = text + at, *end = memchr(line, '\n', n - at),
+                   *gap = end ? memchr(line, ' ', (size_t)(end - line)) : NULL;
         if (!gap) return false;
         const size_t n_key = (size_t)(gap - line), n_value = (size_t)(end - gap) - 1;
         char value[HEAD_NAME];
@@ -74,7 +77,8 @@ static bool note_parse(part *p, const char *text, size_t n) {
 
 static bool note_read(part *p) {
     buf text = {0};
-    const bool sound = file_read(&text, p->note, NOTE_MOST, NULL) == OK && note_parse(p, text.data, text.n);
+    const bool sound =
+        file_read(&text, p->note, NOTE_MOST, NULL) == OK && note_parse(p, text.data, text.n);
     buf_free(&text);
     if (sound) return true;
     p->size_known = false;
@@ -84,7 +88,8 @@ static bool note_read(part *p) {
 
 /* ------------------------------------------------------------------ opening */
 
-status part_sum_file(sha256 *s, int fd, uint64_t n, const char *name, volatile sig_atomic_t *stop, err *e) {
+status part_sum_file(sha256 *s, int fd, uint64_t n, const char *name, volatile sig_atomic_t *stop,
+                     err *e) {
     progress bar;
     status st = OK;
     char *piece = malloc(PIECE);
@@ -93,9 +98,12 @@ status part_sum_file(sha256 *s, int fd, uint64_t n, const char *name, volatile s
     progress_start(&bar, stderr, "checking", n, PROGRESS_BYTES);
     for (uint64_t at = 0; at < n && st == OK;) {
         const ssize_t got = pread(fd, piece, n - at < PIECE ? (size_t)(n - at) : PIECE, (off_t)at);
-        if (stop && *stop) st = fail(e, E_CANCELLED, "stopped");
-        else if (got < 0 && errno != EINTR) st = fail(e, E_IO, "%s: %s", name, strerror(errno));
-        else if (got == 0) st = fail(e, E_IO, "%s: became shorter while it was read", name);
+        if (stop && *stop)
+            st = fail(e, E_CANCELLED, "stopped");
+        else if (got < 0 && errno != EINTR)
+            st = fail(e, E_IO, "%s: %s", name, strerror(errno));
+        else if (got == 0)
+            st = fail(e, E_IO, "%s: became shorter while it was read", name);
         if (st != OK || got < 0) continue;
         sha256_add(s, piece, (size_t)got);
         progress_to(&bar, at += (uint64_t)got);
@@ -105,19 +113,26 @@ status part_sum_file(sha256 *s, int fd, uint64_t n, const char *name, volatile s
     return st;
 }
 
-/* Locked, regular, ours, and still what the name stands for: another run may have published it in between. */
+/* Locked, regular, ours, and still what the name stands for: another run may have published it in
+ * between. */
 static status take(part *p, bool *gone, err *e) {
     struct stat here, named;
     *gone = false;
     if (fstat(p->fd, &here) != 0) return fail(e, E_IO, "%s: %s", p->path, strerror(errno));
     if (!S_ISREG(here.st_mode) || here.st_uid != geteuid() || here.st_nlink > 1)
-        return fail(e, E_IO, "%s: is not a file of yours alone: move it away, or choose another name with -o", p->path);
+        return fail(
+            e, E_IO,
+            "%s: is not a file of yours alone: move it away, or choose another name with -o",
+            p->path);
     if (flock(p->fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK)
-            return fail(e, E_IO, "%s: another ds4-get is fetching this file: let it finish, or stop it", p->path);
+            return fail(e, E_IO,
+                        "%s: another ds4-get is fetching this file: let it finish, or stop it",
+                        p->path);
         return fail(e, E_IO, "%s: cannot be locked: %s", p->path, strerror(errno));
     }
-    *gone = lstat(p->path, &named) != 0 || named.st_ino != here.st_ino || named.st_dev != here.st_dev;
+    *gone =
+        lstat(p->path, &named) != 0 || named.st_ino != here.st_ino || named.st_dev != here.st_dev;
     p->have = (uint64_t)here.st_size;
     return OK;
 }
@@ -128,8 +143,9 @@ static status open_locked(part *p, err *e) {
         /* Not blocking, should the name stand for a pipe. */
         p->fd = open(p->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
         if (p->fd < 0)
-            return errno == ELOOP ? fail(e, E_IO, "%s: is a link, which is not followed: remove it", p->path)
-                                  : fail(e, E_IO, "%s: %s", p->path, strerror(errno));
+            return errno == ELOOP
+                       ? fail(e, E_IO, "%s: is a link, which is not followed: remove it", p->path)
+                       : fail(e, E_IO, "%s: %s", p->path, strerror(errno));
         const status st = take(p, &gone, e);
         if (st == OK && !gone) return OK;
         close(p->fd);
@@ -173,11 +189,15 @@ status part_begin(part *p, const head *h, err *e) {
 status part_add(part *p, const void *bytes, size_t n, err *e) {
     const char *at = bytes;
     if (p->size_known && n > p->size - p->have)
-        return fail(e, E_FORMAT, "%s: the server sends more than the %" PRIu64 " bytes that it told of", p->path, p->size);
+        return fail(e, E_FORMAT,
+                    "%s: the server sends more than the %" PRIu64 " bytes that it told of", p->path,
+                    p->size);
     while (n) {
         const ssize_t put = pwrite(p->fd, at, n, (off_t)p->have);
         if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) return fail(e, E_IO, "%s: %s", p->path, put < 0 ? strerror(errno) : "nothing can be written");
+        if (put <= 0)
+            return fail(e, E_IO, "%s: %s", p->path,
+                        put < 0 ? strerror(errno) : "nothing can be written");
         sha256_add(&p->sum, at, (size_t)put);
         at += put;
         n -= (size_t)put;
@@ -216,7 +236,9 @@ status part_publish(part *p, const char *out, err *e) {
     if (fsync(p->fd) != 0) return fail(e, E_IO, "%s: %s", p->path, strerror(errno));
     struct stat other;
     if (lstat(out, &other) == 0)
-        return fail(e, E_IO, "%s: has appeared in the meantime and is left alone; what was fetched is %s", out, p->path);
+        return fail(e, E_IO,
+                    "%s: has appeared in the meantime and is left alone; what was fetched is %s",
+                    out, p->path);
     if (rename(p->path, out) != 0) return fail(e, E_IO, "%s: %s", out, strerror(errno));
     unlink(p->note);
     sync_folder(out);

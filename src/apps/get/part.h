@@ -1,9 +1,10 @@
 /* part: a file on its way: FILE.part beside its final name, and what it is a part of.
  *
  *     FILE.part         the first bytes of the file, nothing else
- *     FILE.part.from    a few lines: the whole size, and the server's names for this very version of the file
+ *     FILE.part.from    a few lines: the whole size, and the server's names for this very version
  *
- * I1  One process at a time: the part is locked from open to close, and the lock goes with the process.
+ * I1  One process at a time: the part is locked from open to close, and the lock goes with the
+ *     process.
  * I2  A part without a sound note begins anew: bytes of two versions are never joined.
  * I3  The sum is that of all bytes kept so far.
  * I4  A link, another user's file or anything but a regular file is refused, not followed.
@@ -22,7 +23,7 @@ typedef struct part {
     uint64_t have;
     sha256 sum;
     bool size_known;
-    uint64_t size;             /* of the whole file, where the server told */
+    uint64_t size;                             /* of the whole file, where the server told */
     char etag[HEAD_NAME], modified[HEAD_NAME]; /* "" if it named none */
 } part;
 
@@ -38,6 +39,7 @@ void part_close(part *p);
 void part_remove(part *p);
 
 /* The sum of an open file's first n bytes, with a bar on a terminal. */
-status part_sum_file(sha256 *s, int fd, uint64_t n, const char *name, volatile sig_atomic_t *stop, err *e);
+status part_sum_file(sha256 *s, int fd, uint64_t n, const char *name, volatile sig_atomic_t *stop,
+                     err *e);
 
 #endif

@@ -1,7 +1,7 @@
 /* sha256.c: eight words of state, stirred 64 times for each block of 64 bytes.
  *
- * The constants are the fractions of the square roots (state) and cube roots (rounds) of the first primes; they are
- * given here as numbers and held against other implementations by the vectors of the test.
+ * The constants are the fractions of the square roots (state) and cube roots (rounds) of the first
+ * primes; they are given here as numbers and held against the standard by the vectors of the test.
  */
 #include "apps/get/sha256.h"
 
@@ -19,7 +19,9 @@ static const uint32_t rounds[64] = {
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
-static uint32_t turn(uint32_t x, int n) { return x >> n | x << (32 - n); }
+static uint32_t turn(uint32_t x, int n) {
+    return x >> n | x << (32 - n);
+}
 
 static uint32_t load_be(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
@@ -30,12 +32,15 @@ static void stir(uint32_t state[8], const uint8_t *p) {
     for (int i = 0; i < 16; i++) w[i] = load_be(p + 4 * i);
     for (int i = 16; i < 64; i++) {
         const uint32_t a = w[i - 15], b = w[i - 2];
-        w[i] = w[i - 16] + (turn(a, 7) ^ turn(a, 18) ^ a >> 3) + w[i - 7] + (turn(b, 17) ^ turn(b, 19) ^ b >> 10);
+        w[i] = w[i - 16] + (turn(a, 7) ^ turn(a, 18) ^ a >> 3) + w[i - 7] +
+               (turn(b, 17) ^ turn(b, 19) ^ b >> 10);
     }
     memcpy(v, state, sizeof v);
     for (int i = 0; i < 64; i++) {
-        const uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]), most = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        const uint32_t one = v[7] + (turn(v[4], 6) ^ turn(v[4], 11) ^ turn(v[4], 25)) + choice + rounds[i] + w[i];
+        const uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]),
+                       most = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
+        const uint32_t one =
+            v[7] + (turn(v[4], 6) ^ turn(v[4], 11) ^ turn(v[4], 25)) + choice + rounds[i] + w[i];
         const uint32_t two = (turn(v[0], 2) ^ turn(v[0], 13) ^ turn(v[0], 22)) + most;
         memmove(v + 1, v, 7 * sizeof *v);
         v[4] += one;
@@ -45,7 +50,8 @@ static void stir(uint32_t state[8], const uint8_t *p) {
 }
 
 void sha256_start(sha256 *s) {
-    *s = (sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+    *s = (sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
+                            0x1f83d9ab, 0x5be0cd19}};
 }
 
 void sha256_add(sha256 *s, const void *p, size_t n) {

@@ -7,7 +7,8 @@
 
 #include "base/test.h"
 
-/* An empty folder to stand in, with nothing named and nothing bundled in the places that can be chosen. */
+/* An empty folder to stand in, with nothing named and nothing bundled in the places that can be
+ * chosen. */
 typedef struct place {
     char dir[64], back[4096], home[80];
     bool ok;
@@ -45,7 +46,8 @@ static bool finds(const char *named, const char *want, bool bundled) {
 TEST(what_is_named_wins_and_the_bundled_model_comes_last) {
     const place p = enter();
     char mini[128];
-    REQUIRE(p.ok && mkdir("home", 0700) == 0 && mkdir("home/models", 0700) == 0 && touch("home/models/ds4-mini.gguf"));
+    REQUIRE(p.ok && mkdir("home", 0700) == 0 && mkdir("home/models", 0700) == 0 &&
+            touch("home/models/ds4-mini.gguf"));
     snprintf(mini, sizeof mini, "%s/models/ds4-mini.gguf", p.home);
     CHECK(finds(NULL, mini, true));
     CHECK(touch("ds4flash.gguf") && finds(NULL, "ds4flash.gguf", false));
@@ -59,7 +61,8 @@ TEST(what_is_named_wins_and_the_bundled_model_comes_last) {
 
 TEST(a_link_that_leads_nowhere_is_no_model_here) {
     const place p = enter();
-    REQUIRE(p.ok && mkdir("home", 0700) == 0 && mkdir("home/models", 0700) == 0 && touch("home/models/ds4-mini.gguf"));
+    REQUIRE(p.ok && mkdir("home", 0700) == 0 && mkdir("home/models", 0700) == 0 &&
+            touch("home/models/ds4-mini.gguf"));
     CHECK(symlink("nowhere", "ds4flash.gguf") == 0);
     found_model f;
     CHECK(find_model(&f, NULL, NULL) == OK && f.bundled);
@@ -67,7 +70,8 @@ TEST(a_link_that_leads_nowhere_is_no_model_here) {
 }
 
 TEST(the_remark_says_what_it_is_and_how_to_get_the_real_one) {
-    CHECK(strstr(FIND_MODEL_MINI, "ds4-mini") && strstr(FIND_MODEL_MINI, "tiny demo model") && strstr(FIND_MODEL_MINI, "ds4-get q2"));
+    CHECK(strstr(FIND_MODEL_MINI, "ds4-mini") && strstr(FIND_MODEL_MINI, "tiny demo model") &&
+          strstr(FIND_MODEL_MINI, "ds4-get q2"));
     CHECK(!strchr(FIND_MODEL_MINI, '\n'));
 }
 
