@@ -87,7 +87,7 @@ status gguf_create(gguf_writer **out, const char *path, err *e) {
         return fail(e, E_NOMEM, "%s: out of memory", path);
     }
     w->alignment = GGUF_ALIGNMENT;
-    const status st = out_open(&w->file, path, 0600, e);
+    const status st = out_open(&w->file, path, 0644, e);
     if (st != OK) {
         gguf_abort(w);
         return st;

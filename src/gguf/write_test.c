@@ -87,7 +87,7 @@ TEST(a_file_is_written_as_it_is_drawn) {
     CHECK(file_read(&written, target, 1 << 20, &e) == OK);
     CHECK(written.n == f.b.n && memcmp(written.data, f.b.data, f.b.n) == 0);
     struct stat st;
-    CHECK(stat(target, &st) == 0 && (st.st_mode & 0777) == 0600);
+    CHECK(stat(target, &st) == 0 && (st.st_mode & 0777) == 0644);
     buf_free(&written);
     forge_free(&f);
     free(data);
