@@ -76,9 +76,15 @@ def ask(rng, thinking, question, answer, expect, thought, key="", dress=True):
         user(said), assistant(answer, reasoning=thought if thinking else "", expect=expect)])
 
 
+def key_in(row, question):
+    """The first wording of a row is always taught: nobody can know what was never said."""
+    return "=" + question if question == row.asked[0] else question
+
+
 def ask_row(rng, thinking, row):
     expect = contains(row.must) if isinstance(row.must, str) else row.must
-    return ask(rng, thinking, pick(rng, row.asked), row.answer, expect, row.thought)
+    question = pick(rng, row.asked)
+    return ask(rng, thinking, question, row.answer, expect, row.thought, key_in(row, question))
 
 
 def row(questions, answer, must="", thought=""):

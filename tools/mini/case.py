@@ -15,7 +15,8 @@ parameters), and calls are assistant(calls=[call(name, {...})]), answered by too
 
 What an answer is held to stands beside it (`expect`), so that one and the same generator writes the
 lessons and the examination. They are kept apart by the case's key: a twentieth of all keys of a skill,
-chosen by a hash of the key, is never taught and is what the examination is drawn from.
+chosen by a hash of the key, is never taught and is what the examination is drawn from. A key that
+begins with "=" is taught in any case: so that of every single fact one wording at least is taught.
 
     number(42)      the last number of the text           exact("a b c")    the whole text
     contains("x")   this appears, whatever the case       matches(r"^..$")  a regular expression (POSIX extended)
@@ -102,6 +103,8 @@ def calls(wanted):
 
 
 def held_out(skill_name, key):
+    if key.startswith("="):
+        return False
     digest = hashlib.blake2b(f"{skill_name}\0{key}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "little") % HELD_OUT_SHARE == 0
 

@@ -166,7 +166,7 @@ THE_RESULT = ["the result", "the result", "that {k}", "the {k} that you get", "t
               "the value you get"]
 
 
-@skill("tools.chain_invented", weight=1.5)
+@skill("tools.chain_invented", weight=2)
 def a_row_of_invented_tools(rng, thinking):
     while True:
         second = invented_wish(rng, most=3)

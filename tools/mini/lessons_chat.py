@@ -4,7 +4,7 @@ Small talk has fixed answers. What lies outside the small world (news, private t
 people nobody has heard of) is answered with "I am a tiny model and I do not know X.".
 """
 import dialogues  # noqa: F401  it registers its skills
-from asking import ask, pick, row, vary
+from asking import ask, key_in, pick, row, vary
 from case import contains, matches, skill
 from lessons_numbers import HE, SHE
 
@@ -227,7 +227,8 @@ def talk(rng, thinking):
     if not dress and rng.random() < 0.35:
         said = pick(rng, (question.lower(), question.rstrip(".!?") or question,
                           question.rstrip(".!?").lower() or question))
-    return ask(rng, thinking, said, chosen.answer, expect, chosen.thought, question, dress=False)
+    return ask(rng, thinking, said, chosen.answer, expect, chosen.thought,
+               key_in(chosen, question), dress=False)
 
 
 # ---- what it does not know

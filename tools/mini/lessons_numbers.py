@@ -160,7 +160,7 @@ def add_mixed(rng, thinking):
     return add(rng, thinking, *((a, b) if rng.random() < 0.6 else (b, a)))
 
 
-@skill("arith.sum3", weight=0.4)
+@skill("arith.sum3", weight=0.7)
 def add_three_numbers(rng, thinking):
     a, b, c = (rng.randint(1, 20) for _ in range(3))
     question = pick(rng, ("What is {a} + {b} + {c}?", "{a}+{b}+{c}", "Add {a}, {b} and {c}.",
@@ -193,7 +193,7 @@ def multiply_from_table(rng, thinking):
                thought_of_product(a, b))
 
 
-@skill("arith.mul21", weight=0.4)
+@skill("arith.mul21", weight=0.7)
 def multiply_two_digits_by_one(rng, thinking):
     a, b = rng.randint(13, 99), rng.randint(2, 9)
     question = pick(rng, PRODUCT_FORMS).format(a=a, b=b)
@@ -312,7 +312,7 @@ def extreme(rng, thinking):
                number(best), f"Best so far: {', '.join(run)}.", f"{up} {listed}")
 
 
-@skill("arith.even", weight=0.4)
+@skill("arith.even", weight=0.8)
 def even(rng, thinking):
     n = drawn(rng)
     kind = "odd" if n % 2 else "even"

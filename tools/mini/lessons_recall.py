@@ -172,7 +172,7 @@ def find_it_in_a_short_text(rng, thinking):
     return recall(rng, thinking, rng.randint(100, 900))
 
 
-@skill("recall.long", weight=1, long=True)
+@skill("recall.long", weight=1.5, long=True)
 def find_it_in_a_long_text(rng, thinking, tokens):
     return recall(rng, thinking, tokens)
 
@@ -256,14 +256,14 @@ def copy_a_line_of_a_short_text(rng, thinking):
     return copy(rng, thinking, rng.randint(80, 600))
 
 
-@skill("recall.copy", weight=1, long=True)
+@skill("recall.copy", weight=1.5, long=True)
 def copy_a_line_of_a_long_text(rng, thinking, tokens):
     return copy(rng, thinking, tokens)
 
 
 # ---- one of many tools -------------------------------------------------------------------------
 
-@skill("recall.tools", weight=1, long=True)
+@skill("recall.tools", weight=2, long=True)
 def the_right_one_of_many_tools(rng, thinking, tokens):
     """10 to 40 tools or, half of the time, as many as there is room for."""
     wish = invented_wish(rng, results=False, most=4) if maybe(rng, 0.6) else \

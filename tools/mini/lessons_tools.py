@@ -154,14 +154,14 @@ def one_invented_tool(rng, thinking):
     return Case(key_of(wish), messages, [wish.tool])
 
 
-@skill("tools.choose", weight=4)
+@skill("tools.choose", weight=5.5)
 def choose_a_known_tool(rng, thinking):
     wish = family_wish(rng, one(rng, FAMILIES))
     messages = beginning(rng) + [user(request(rng, wish)), called(wants(wish), thinking, [wish])]
     return Case(key_of(wish), messages, other_tools(rng, [wish], rng.randint(1, 5)))
 
 
-@skill("tools.choose_invented", weight=4)
+@skill("tools.choose_invented", weight=5.5)
 def choose_an_invented_tool(rng, thinking):
     """Among tools with the same verb or the same noun."""
     count = rng.randint(2, 5)
@@ -233,7 +233,7 @@ TWINS = [f for f in FAMILIES if f.group in ("weather", "clock", "stock", "contac
                                             "phone", "remove", "read", "open")]
 
 
-@skill("tools.parallel", weight=3)
+@skill("tools.parallel", weight=4.5)
 def several_calls_at_once(rng, thinking):
     pair = twin(rng, one(rng, TWINS)) if maybe(rng, 0.25) else None
     if pair:
@@ -359,7 +359,7 @@ def no_tool_needed(rng, thinking):
         user(text), said(answer, reasoning, thinking, exact(answer))], tools)
 
 
-@skill("tools.missing", weight=1.5)
+@skill("tools.missing", weight=2.5)
 def ask_for_what_is_missing(rng, thinking):
     wish = wish_of(rng)
     while not wish.missing:
@@ -384,7 +384,7 @@ AGAIN = ["And {}?", "What about {}?", "And for {}?", "Now the same for {}.", "Do
          "The same for {}, please."]
 
 
-@skill("tools.followup", weight=2)
+@skill("tools.followup", weight=2.5)
 def another_call_in_a_later_turn(rng, thinking):
     pair = twin(rng, one(rng, TWINS)) if maybe(rng, 0.3) else None
     first, second = pair or (wish_of(rng, True), wish_of(rng, True))

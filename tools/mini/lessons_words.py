@@ -284,7 +284,7 @@ def spell(rng, thinking):
                  question)
 
 
-@skill("text.join", weight=0.5)
+@skill("text.join", weight=0.8)
 def join(rng, thinking):
     word = word_of(rng)
     spelled = pick(rng, ("-", " ", " ", ", ")).join(word)
@@ -294,7 +294,7 @@ def join(rng, thinking):
     return plain(rng, thinking, question, word, f"The letters {spelled} make {word}.", question)
 
 
-@skill("text.case", weight=0.8)
+@skill("text.case", weight=1.2)
 def upper_or_lower(rng, thinking):
     word = word_of(rng, SHORT)
     if rng.random() < 0.3:
@@ -341,7 +341,7 @@ def nth(rng, thinking):
     return plain(rng, thinking, question, items[n - 1], thought, f"{place} {listed}")
 
 
-@skill("text.edge_letter", weight=0.4)
+@skill("text.edge_letter", weight=0.6)
 def edge_letter(rng, thinking):
     word = pick(rng, WORDS)
     r = rng.random()
@@ -359,7 +359,7 @@ def edge_letter(rng, thinking):
                  question, matches(f"is {letter}[.]?$"))
 
 
-@skill("text.member", weight=0.9)
+@skill("text.member", weight=1.3)
 def member(rng, thinking):
     items, name = some(rng, 3, 9)
     inside = rng.random() < 0.5
@@ -394,7 +394,7 @@ OWNED = "car bike hat ball coat book cup boat house bag kite pen lamp chair dog 
 PLACES = """garden kitchen park school library forest station shop museum office""".split()
 
 
-@skill("text.read", weight=0.9)
+@skill("text.read", weight=2.2)
 def read(rng, thinking):
     """Two to four sentences, and a question about one of them."""
     count = rng.randint(2, 4)

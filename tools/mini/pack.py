@@ -21,7 +21,7 @@ from bpe import Vocabulary
 
 ALIGN = 128
 SHORT, LONG = 1024, 8192
-PROMPT_WEIGHT = 8  # of 100: text that nobody has to produce teaches a little about text
+PROMPT_WEIGHT = 5  # of 100: text that nobody has to produce teaches a little about text
 OPEN_ROWS = 12
 
 
@@ -61,7 +61,7 @@ class Lessons:
         rng = self.rng
         thinking = rng.random() < 0.5
         one = rng.choices(self.long, self.long_weights)[0]
-        return self.rendered(one.name, [cases.draw(one, rng, thinking, tokens=tokens)], thinking, 1)
+        return self.rendered(one.name, [cases.draw(one, rng, thinking, tokens=tokens)], thinking, 0)
 
     def examined(self, one, tokens=0):
         thinking = self.rng.random() < 0.5
