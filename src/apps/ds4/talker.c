@@ -103,6 +103,20 @@ static status render(const talker *t, tokens *ids, bool *thinking, err *e) {
     return st;
 }
 
+static bool begins_with(const session *s, const int32_t *ids, uint32_t n) {
+    return session_pos(s) >= n && (n == 0 || memcmp(session_tokens(s), ids, n * sizeof *ids) == 0);
+}
+
+/* A frontier here; of older ones only the last is still likely to be wanted. */
+static void keep_here(talker *t) {
+    session_unkeep(t->s, t->kept[0]);
+    t->kept[0] = t->kept[1];
+    t->kept[1] = session_pos(t->s);
+    session_keep(t->s, NULL);
+}
+
+/* The last token of a prompt opens or closes thinking, and the same turn reads the other way once it is
+ * past: the frontier from which the next turn goes on stands before it. */
 static status read_prompt(talker *t, const tokens *ids, const answer_view *v, answer_report *r, err *e) {
     const control c = {.stop = v->stop, .progress = v->reading, .self = v->self};
     const double start = clock_seconds();
@@ -110,16 +124,15 @@ static status read_prompt(talker *t, const tokens *ids, const answer_view *v, an
         return fail(e, E_LIMIT, "the conversation has %zu tokens and no room for an answer in a context of %u: start with a "
                     "larger --ctx, or take something back",
                     ids->n, engine_context(t->en));
-    const status st = session_become(t->s, ids->id, (uint32_t)ids->n, &c, &r->reused, e);
-    r->prompt = (uint32_t)ids->n;
+    const uint32_t n = (uint32_t)ids->n, before = n - 1;
+    const bool held = begins_with(t->s, ids->id, before);
+    status st = OK;
+    if (!held) st = session_become(t->s, ids->id, before, &c, &r->reused, e);
+    if (!held && st == OK) keep_here(t);
+    if (st == OK) st = session_become(t->s, ids->id, n, &c, held ? &r->reused : NULL, e);
+    r->prompt = n;
     r->reading_s = clock_seconds() - start;
-    if (st != OK) return st;
-    /* A frontier where the answer begins; of older ones only the last is still likely to be wanted. */
-    session_unkeep(t->s, t->kept[0]);
-    t->kept[0] = t->kept[1];
-    t->kept[1] = session_pos(t->s);
-    session_keep(t->s, NULL);
-    return OK;
+    return st;
 }
 
 /* ------------------------------------------------------------------ the answer */
