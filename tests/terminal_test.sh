@@ -108,6 +108,10 @@ thinking_is_dimmed_and_the_answer_is_not() {
     start_chat -n 30 && keys 'think about it' Enter && shows 'tok/s; read' || return 1
     t capture-pane -p -e -t chat | grep -q $'\x1b\[2m'
 }
+a_turn_after_thinking_goes_on_from_before_the_answer() { # the chat of the test before is still open
+    keys 'and now this' Enter
+    shows 'read [0-9]+ at [0-9]+ tok/s, [1-9][0-9]* kept'
+}
 
 check the_chat_starts_with_a_prompt start_chat -n 30 --nothink
 check editing_changes_the_line_where_the_cursor_is editing_changes_the_line_where_the_cursor_is
@@ -125,4 +129,5 @@ check files_of_the_chat_are_private files_of_the_chat_are_private
 check lines_joined_by_a_backslash_are_one_message lines_joined_by_a_backslash_are_one_message
 check ctrl_d_leaves ctrl_d_leaves
 check thinking_is_dimmed_and_the_answer_is_not thinking_is_dimmed_and_the_answer_is_not
+check a_turn_after_thinking_goes_on_from_before_the_answer a_turn_after_thinking_goes_on_from_before_the_answer
 finish
