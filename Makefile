@@ -79,6 +79,9 @@ $(B)/obj/%.o: %.c $(B)/flags
 $(B)/libcore.a: $(call obj,$(LIB))
 	$(Q)rm -f $@; ar rcs $@ $^
 
+# Vectors wider than the registers stay within inlined functions: how they would be passed does not matter.
+$(B)/obj/src/quant/quantize_%.o: CFLAGS += -Wno-psabi
+
 # Our inner names (fail, ...) would collide with a user's: the public archive is one object that shows ds4_* only.
 $(B)/libds4.a: $(B)/obj/src/ds4.o $(B)/libcore.a
 	$(Q)rm -f $@; $(LD) -r -o $(B)/obj/libds4.o $(if $(LINUX),,-exported_symbol '_ds4_*') $^

@@ -46,6 +46,12 @@ void q8_round(const float *x, size_t n, int8_t *q, float *d, int16_t *sum16);
 /* The set for x86 with AVX2, FMA and F16C; only where dot_avx2.c is compiled. */
 const dot_set *dot_avx2(void);
 
+/* Formats that need no search, finite for finite input. */
+void f32_write(const float *x, const float *weight, void *out, size_t n);
+void f16_write(const float *x, const float *weight, void *out, size_t n);
+void bf16_write(const float *x, const float *weight, void *out, size_t n);
+void q8_0_write(const float *x, const float *weight, void *out, size_t n);
+
 /* Nearest integer, ties to even, for |x| < 2^22: the sum has no bits left for a fraction. */
 static inline int32_t round_even(float x) {
     return (int32_t)((x + 0x1.8p23f) - 0x1.8p23f);

@@ -1,0 +1,61 @@
+/* lanes: eight floats at a time, in the compilers' own vector notation.
+ *
+ * The searches of the quantisers hold eight candidates (scales, rows of a codebook) in the lanes and
+ * walk over the values, so that nothing is ever summed across lanes.
+ *
+ * I1  One source, any instruction set: each lane is IEEE float32, no product is fused with a sum
+ *     (-ffp-contract=off), and nothing depends on the width of the registers. So a file compiled
+ *     for AVX2 writes the bytes of the portable one.
+ */
+#ifndef DS4_QUANT_LANES_H
+#define DS4_QUANT_LANES_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* Vectors wider than the registers are passed in memory; all functions here are inlined anyway. */
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+#define LANES static inline __attribute__((always_inline))
+
+enum { N_LANES = 8 };
+
+typedef float f8 __attribute__((vector_size(32)));
+typedef int32_t i8 __attribute__((vector_size(32)));
+
+LANES f8 f8_all(float x) { return (f8){x, x, x, x, x, x, x, x}; }
+LANES i8 i8_all(int32_t x) { return (i8){x, x, x, x, x, x, x, x}; }
+
+LANES f8 f8_load(const float *p) {
+    f8 v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+LANES void f8_store(float *p, f8 v) { memcpy(p, &v, sizeof v); }
+
+LANES i8 i8_pick(i8 mask, i8 a, i8 b) { return (mask & a) | (~mask & b); }
+LANES f8 f8_pick(i8 mask, f8 a, f8 b) { return (f8)i8_pick(mask, (i8)a, (i8)b); }
+LANES f8 f8_min(f8 a, f8 b) { return f8_pick(a < b, a, b); }
+LANES f8 f8_max(f8 a, f8 b) { return f8_pick(a > b, a, b); }
+
+/* Nearest integers, ties to even, for |x| < 2^22. */
+LANES f8 f8_round(f8 x) { return (x + f8_all(0x1.8p23f)) - f8_all(0x1.8p23f); }
+
+/* 1 / x; 0 for what is too small to divide by. */
+LANES f8 f8_inverse(f8 x) {
+    const i8 small = (x < f8_all(0x1p-100f)) & (x > f8_all(-0x1p-100f));
+    return f8_pick(small, f8_all(0), f8_all(1) / f8_pick(small, f8_all(1), x));
+}
+
+/* The first lane that has the least value. */
+LANES int f8_least(f8 v) {
+    float a[N_LANES];
+    f8_store(a, v);
+    int at = 0;
+    for (int i = 1; i < N_LANES; i++)
+        if (a[i] < a[at]) at = i;
+    return at;
+}
+
+#endif

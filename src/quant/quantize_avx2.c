@@ -1,0 +1,18 @@
+/* quantize_avx2: the searches of the quantisers for AVX2. */
+#include "quant/quantize.h"
+#include "quant/search_affine.h"
+#include "quant/search_linear.h"
+
+const quantize_set quantize_avx2 = {
+    .isa = "avx2",
+    .write = {
+        [Q_F32] = f32_write,
+        [Q_F16] = f16_write,
+        [Q_BF16] = bf16_write,
+        [Q_Q8_0] = q8_0_write,
+        [Q_MXFP4] = mxfp4_write,
+        [Q_Q2_K] = q2_k_write,
+        [Q_Q4_K] = q4_k_write,
+        [Q_Q5_K] = q5_k_write,
+    },
+};
