@@ -130,4 +130,10 @@ uint64_t gguf_data_total(const gguf_writer *w); /* bytes of all declared tensors
 status gguf_finish(gguf_writer *w, err *e);     /* also when it fails, w is gone and no file is left */
 void gguf_abort(gguf_writer *w);                /* NULL is fine */
 
+/* For who writes the file in another way, and can so go on with a half-written one: a writer without a file, for keys and
+ * declarations; gguf_head then gives all bytes before the data (into `out`, cleared before). Behind them the tensors' data in the
+ * order declared, each padded with zeros to the alignment (32 unless put). gguf_abort ends it. */
+status gguf_create_head(gguf_writer **out, const char *path, err *e);
+status gguf_head(gguf_writer *w, buf *out, err *e);
+
 #endif

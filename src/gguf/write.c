@@ -79,7 +79,7 @@ static void *grown(void *p, size_t *cap, size_t n, size_t size) {
     return more;
 }
 
-status gguf_create(gguf_writer **out, const char *path, err *e) {
+status gguf_create_head(gguf_writer **out, const char *path, err *e) {
     gguf_writer *w = calloc(1, sizeof *w);
     if (w) w->path = strdup(path);
     if (!w || !w->path) {
@@ -87,7 +87,15 @@ status gguf_create(gguf_writer **out, const char *path, err *e) {
         return fail(e, E_NOMEM, "%s: out of memory", path);
     }
     w->alignment = GGUF_ALIGNMENT;
-    const status st = out_open(&w->file, path, 0644, e);
+    *out = w;
+    return OK;
+}
+
+status gguf_create(gguf_writer **out, const char *path, err *e) {
+    gguf_writer *w;
+    status st = gguf_create_head(&w, path, e);
+    if (st != OK) return st;
+    st = out_open(&w->file, path, 0644, e);
     if (st != OK) {
         gguf_abort(w);
         return st;
@@ -330,28 +338,38 @@ static void pad(gguf_writer *w) {
     }
 }
 
-status gguf_begin(gguf_writer *w, err *e) {
-    if (w->begun) stick(w, E_USAGE, "gguf_begin comes twice");
+/* All that stands before the data, padding included, behind what `head` holds. */
+static void add_head(gguf_writer *w, buf *head) {
     if (w->values.failed) no_memory(w);
     if (w->values.n > GGUF_MAX_KEY_BYTES)
         stick(w, E_LIMIT, "%zu bytes of keys, the limit is %d", w->values.n, GGUF_MAX_KEY_BYTES);
     if (w->e.code == OK) check_names(w, "key", w->keys, sizeof *w->keys, w->n_keys);
     if (w->e.code == OK) check_names(w, "tensor", w->tensors, sizeof *w->tensors, w->n_tensors);
-    if (w->e.code != OK) return report(w, e);
+    if (w->e.code != OK) return;
 
-    buf head = {0}, directory = {0};
-    buf_str(&head, "GGUF");
-    add_le32(&head, 3);
-    add_le64(&head, w->n_tensors);
-    add_le64(&head, w->n_keys);
-    add_directory(w, &directory);
-    if (head.failed || directory.failed) no_memory(w);
+    buf_str(head, "GGUF");
+    add_le32(head, 3);
+    add_le64(head, w->n_tensors);
+    add_le64(head, w->n_keys);
+    buf_add(head, w->values.data, w->values.n);
+    add_directory(w, head);
+    while (!head->failed && (head->n & (w->alignment - 1))) buf_char(head, 0);
+    if (head->failed) no_memory(w);
+}
+
+status gguf_head(gguf_writer *w, buf *out, err *e) {
+    buf_clear(out);
+    add_head(w, out);
+    return report(w, e);
+}
+
+status gguf_begin(gguf_writer *w, err *e) {
+    buf head = {0};
+    if (w->begun) stick(w, E_USAGE, "gguf_begin comes twice");
+    if (!w->file) stick(w, E_USAGE, "gguf_begin has no file to write");
+    if (w->e.code == OK) add_head(w, &head);
     put_out(w, head.data, head.n);
-    put_out(w, w->values.data, w->values.n);
-    put_out(w, directory.data, directory.n);
-    pad(w);
     buf_free(&head);
-    buf_free(&directory);
     buf_free(&w->values);
     w->begun = true;
     return report(w, e);

@@ -226,6 +226,41 @@ TEST(a_file_does_not_depend_on_the_pieces) {
     buf_free(&first);
 }
 
+static void put_sample(gguf_writer *w) {
+    gguf_put_u32(w, "general.alignment", 64);
+    gguf_put_string(w, "a", "text", 4);
+    gguf_declare(w, "first", Q_I8, 1, (uint64_t[]){5});
+    gguf_declare(w, "second", Q_F32, 2, (uint64_t[]){2, 3});
+}
+
+TEST(a_head_is_what_the_file_begins_with) {
+    enter_folder();
+    err e = {0};
+    gguf_writer *w;
+    buf head = {0}, file = {0};
+    static const uint8_t data[29] = {1, 2, 3};
+    REQUIRE(gguf_create(&w, target, &e) == OK);
+    put_sample(w);
+    REQUIRE(gguf_begin(w, &e) == OK && gguf_data(w, data, sizeof data, &e) == OK);
+    REQUIRE(gguf_finish(w, &e) == OK && file_read(&file, target, 1 << 20, &e) == OK);
+
+    REQUIRE(gguf_create_head(&w, "x.gguf", &e) == OK);
+    put_sample(w);
+    CHECK(gguf_head(w, &head, &e) == OK && gguf_data_total(w) == sizeof data);
+    CHECK(head.n % 64 == 0 && head.n + 128 == file.n && memcmp(head.data, file.data, head.n) == 0);
+    CHECK(gguf_begin(w, &e) == E_USAGE && strstr(e.text, "x.gguf"));
+    gguf_abort(w);
+
+    REQUIRE(gguf_create_head(&w, "x.gguf", &e) == OK);
+    put_sample(w);
+    put_sample(w);
+    CHECK(gguf_head(w, &head, &e) == E_USAGE && strstr(e.text, "twice"));
+    gguf_abort(w);
+    buf_free(&head);
+    buf_free(&file);
+    CHECK(leave_folder());
+}
+
 TEST(copied_keys_are_the_same_bytes) {
     forge f = {0};
     forge_everything(&f);
