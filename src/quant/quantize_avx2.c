@@ -1,6 +1,7 @@
 /* quantize_avx2: the searches of the quantisers for AVX2. */
 #include "quant/quantize.h"
 #include "quant/search_affine.h"
+#include "quant/search_grid.h"
 #include "quant/search_linear.h"
 
 const quantize_set quantize_avx2 = {
@@ -14,5 +15,6 @@ const quantize_set quantize_avx2 = {
         [Q_Q2_K] = q2_k_write,
         [Q_Q4_K] = q4_k_write,
         [Q_Q5_K] = q5_k_write,
+        [Q_IQ2_XXS] = iq2_xxs_write,
     },
 };
