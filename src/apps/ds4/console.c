@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "apps/ds4/editor.h"
-#include "apps/ds4/input.h"
+#include "apps/lib/input.h"
 #include "apps/ds4/reading.h"
 #include "apps/ds4/talker.h"
 #include "apps/ds4/view.h"

@@ -22,7 +22,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#include "apps/ds4/input.h"
+#include "apps/lib/input.h"
 #include "apps/ds4/options.h"
 #include "apps/ds4/recall.h"
 #include "base/utf8.h"

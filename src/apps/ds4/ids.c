@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "apps/ds4/input.h"
+#include "apps/lib/input.h"
 
 typedef struct scan {
     const char *p;

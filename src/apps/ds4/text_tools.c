@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "apps/ds4/ids.h"
-#include "apps/ds4/input.h"
+#include "apps/lib/input.h"
 #include "base/json.h"
 #include "base/progress.h"
 #include "chat/cases.h"

@@ -4,8 +4,8 @@
  * has a limit instead (E_LIMIT beyond), and ends with E_CANCELLED when `interrupted` (may be NULL)
  * becomes true while it waits.
  */
-#ifndef DS4_APPS_DS4_INPUT_H
-#define DS4_APPS_DS4_INPUT_H
+#ifndef DS4_APPS_LIB_INPUT_H
+#define DS4_APPS_LIB_INPUT_H
 
 #include <signal.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "apps/ds4/input.h"
+#include "apps/lib/input.h"
 
 #include <errno.h>
 #include <fcntl.h>
