@@ -25,11 +25,19 @@
 
 typedef struct backend backend; /* each backend's own */
 
+/* Sees the activations that meet the weights: for an importance matrix. In each product of a step, by the engine's thread:
+ * n rows of w->cols values, `stride` floats apart, meet matrix `plane` of w. `rows` picks rows of x, or is NULL for the first n. */
+typedef struct observer {
+    void (*see)(void *self, const matrix *w, uint32_t plane, const float *x, size_t stride, const uint32_t *rows, uint32_t n);
+    void *self;
+} observer;
+
 typedef struct backend_options {
     uint32_t threads;  /* CPU: 0 means one for each core */
     bool scalar;       /* CPU: plain C products only     */
     uint32_t max_rows; /* of a batch                     */
     uint32_t max_context; /* positions any session may reach: sizes the indexer's scratch */
+    observer watch;    /* CPU; see is NULL: nobody watches */
 } backend_options;
 
 /* One session's part of a batch. */

@@ -197,7 +197,7 @@ const float *engine_draft_logits(const engine *en, uint32_t i) {
 
 static status open_device(engine *en, const engine_options *o, err *e) {
     const backend_options bo = {.threads = o->threads, .scalar = o->scalar, .max_rows = en->batch,
-                                .max_context = en->context};
+                                .max_context = en->context, .watch = o->watch};
     en->account.limit = o->memory ? o->memory : en->op->memory_limit();
     status st = ledger_take(&en->account, LEDGER_SCRATCH, en->op->scratch_bytes(&en->p, &bo), e);
     if (st == OK) st = en->op->open(&en->dev, &en->p, &bo, e);

@@ -20,6 +20,7 @@
 
 #include "base/status.h"
 #include "engine/ledger.h"
+#include "backend/backend.h"
 #include "model/model.h"
 #include "model/plan.h"
 
@@ -36,6 +37,7 @@ typedef struct engine_options {
     bool no_rounding;    /* leave the official FP8/FP4 roundings of cached rows out        */
     bool draft;          /* run the draft (MTP) block over every row as well               */
     bool scalar;         /* plain C products, whatever the CPU offers                      */
+    observer watch;      /* CPU only: is shown what meets the weights (backend.h)          */
 } engine_options;
 
 /* The model must outlive the engine. */

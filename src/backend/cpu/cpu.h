@@ -40,6 +40,7 @@ struct backend {
     const plan *p;
     const shape *s;
     const dot_set *dots;
+    observer watch;
     pool *threads;
     uint32_t max_rows, max_context, pick_cap;
     uint64_t bytes; /* allocated, or with `counting` to be allocated */
@@ -87,6 +88,8 @@ void cpu_fail(backend *b, status code, const char *what); /* sticks unless there
 /* matmul.c: products of activation rows with matrices. */
 void acts_set(acts *a, const float *x, uint32_t n, uint32_t cols); /* dense rows */
 void acts_ready(backend *b, acts *a, const matrix *w); /* makes the 8-bit form if products with w want it */
+/* Shows who watches that these rows (NULL: all of them) meet this plane. cpu_matmul does it by itself. */
+void cpu_show(const backend *b, const matrix *w, uint32_t plane, const acts *a, const uint32_t *rows, uint32_t n);
 acts acts_columns(const acts *a, uint32_t first, uint32_t cols); /* a view; first is a multiple of 32 or a is not rounded */
 /* out[i * out_stride + o] = W[o] . a[i] for outputs first_out..first_out+n_out-1 (o counts from 0) and all rows. */
 void cpu_matmul(backend *b, const matrix *w, uint32_t first_out, uint32_t n_out, acts *a, float *out,

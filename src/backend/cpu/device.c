@@ -142,6 +142,7 @@ static status cpu_open(backend **out, const plan *p, const backend_options *o, e
     }
     set_sizes(b, p, o);
     b->dots = o->scalar ? dot_scalar() : dot_best();
+    b->watch = o->watch;
     status st = pool_new(&b->threads, threads_of(o), e);
     if (st == OK && !take_all(b, threads_of(o)))
         st = fail(e, E_NOMEM, "cpu: no memory for batches of %u rows: use a smaller --batch", o->max_rows);

@@ -93,6 +93,28 @@ static void output_pieces(void *ctx, size_t begin, size_t end, uint32_t thread) 
     }
 }
 
+/* The rows that each expert's matrices meet, and the shared expert's. */
+static void show_inputs(backend *b, const layer *l) {
+    const uint32_t k = b->s->n_used;
+    uint32_t *rows = b->scratch[0].rows;
+    for (uint32_t i = 0; i < b->n_active; i++) {
+        const uint32_t e = b->active[i], at = b->group_at[e], n = b->group_at[e + 1] - at;
+        for (uint32_t s = 0; s < n; s++) rows[s] = b->group_slot[at + s] / k;
+        cpu_show(b, &l->w->routed.gate, e, &b->a_input, rows, n);
+        cpu_show(b, &l->w->routed.up, e, &b->a_input, rows, n);
+    }
+    cpu_show(b, &l->w->shared.gate, 0, &b->a_input, NULL, b->x->n_rows);
+    cpu_show(b, &l->w->shared.up, 0, &b->a_input, NULL, b->x->n_rows);
+}
+
+static void show_inner(backend *b, const layer *l) {
+    for (uint32_t i = 0; i < b->n_active; i++) {
+        const uint32_t e = b->active[i], at = b->group_at[e];
+        cpu_show(b, &l->w->routed.down, e, &b->a_inner, b->group_slot + at, b->group_at[e + 1] - at);
+    }
+    cpu_show(b, &l->w->shared.down, 0, &b->a_shared, NULL, b->x->n_rows);
+}
+
 void cpu_experts(backend *b, const layer *l) {
     const shape *s = b->s;
     const uint32_t n = b->x->n_rows, shared = s->n_shared * s->ff_dim;
@@ -102,11 +124,13 @@ void cpu_experts(backend *b, const layer *l) {
     acts_ready(b, &b->a_input, &l->w->routed.up);
     acts_ready(b, &b->a_input, &l->w->shared.gate);
     acts_ready(b, &b->a_input, &l->w->shared.up);
+    if (b->watch.see) show_inputs(b, l);
     pool_for(b->threads, (size_t)b->n_active * s->ff_dim + shared, 32, inner_pieces, &j);
     acts_set(&b->a_inner, b->inner, n * s->n_used, s->ff_dim);
     acts_ready(b, &b->a_inner, &l->w->routed.down);
     acts_set(&b->a_shared, b->shared_inner, n, shared);
     acts_ready(b, &b->a_shared, &l->w->shared.down);
+    if (b->watch.see) show_inner(b, l);
     pool_for(b->threads, s->d_model, 16, output_pieces, &j);
     hc_expand(b);
 }

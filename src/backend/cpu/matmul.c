@@ -53,6 +53,10 @@ void acts_ready(backend *b, acts *a, const matrix *w) {
     a->rounded = true;
 }
 
+void cpu_show(const backend *b, const matrix *w, uint32_t plane, const acts *a, const uint32_t *rows, uint32_t n) {
+    if (b->watch.see) b->watch.see(b->watch.self, w, plane, a->x, a->stride, rows, n);
+}
+
 void cpu_dot_rows(const backend *b, const matrix *w, uint32_t plane, uint32_t o, const acts *a,
                   const uint32_t *rows, uint32_t n, float *out, size_t out_stride, uint32_t thread) {
     const void *row = matrix_row(w, plane, o);
@@ -95,6 +99,7 @@ static void matmul_outputs(void *ctx, size_t begin, size_t end, uint32_t thread)
 void cpu_matmul(backend *b, const matrix *w, uint32_t first_out, uint32_t n_out, acts *a, float *out,
                 size_t out_stride) {
     acts_ready(b, a, w);
+    cpu_show(b, w, 0, a, NULL, a->n);
     matmul_job j = {b, w, a, first_out, out, out_stride};
     pool_for(b->threads, n_out, n_out / (pool_threads(b->threads) * 4) + 1, matmul_outputs, &j);
 }
