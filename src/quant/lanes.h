@@ -6,15 +6,15 @@
  * I1  One source, any instruction set: each lane is IEEE float32, no product is fused with a sum
  *     (-ffp-contract=off), and nothing depends on the width of the registers. So a file compiled
  *     for AVX2 writes the bytes of the portable one.
+ *
+ * Choosing by lane has no notation of its own: lanes_portable.h and lanes_avx2.h say how it is done,
+ * and include this file.
  */
 #ifndef DS4_QUANT_LANES_H
 #define DS4_QUANT_LANES_H
 
 #include <stdint.h>
 #include <string.h>
-
-/* Vectors wider than the registers are passed in memory; all functions here are inlined anyway. */
-#pragma GCC diagnostic ignored "-Wpsabi"
 
 #define LANES static inline __attribute__((always_inline))
 
@@ -34,19 +34,8 @@ LANES f8 f8_load(const float *p) {
 
 LANES void f8_store(float *p, f8 v) { memcpy(p, &v, sizeof v); }
 
-LANES i8 i8_pick(i8 mask, i8 a, i8 b) { return (mask & a) | (~mask & b); }
-LANES f8 f8_pick(i8 mask, f8 a, f8 b) { return (f8)i8_pick(mask, (i8)a, (i8)b); }
-LANES f8 f8_min(f8 a, f8 b) { return f8_pick(a < b, a, b); }
-LANES f8 f8_max(f8 a, f8 b) { return f8_pick(a > b, a, b); }
-
 /* Nearest integers, ties to even, for |x| < 2^22. */
 LANES f8 f8_round(f8 x) { return (x + f8_all(0x1.8p23f)) - f8_all(0x1.8p23f); }
-
-/* 1 / x; 0 for what is too small to divide by. */
-LANES f8 f8_inverse(f8 x) {
-    const i8 small = (x < f8_all(0x1p-100f)) & (x > f8_all(-0x1p-100f));
-    return f8_pick(small, f8_all(0), f8_all(1) / f8_pick(small, f8_all(1), x));
-}
 
 /* The first lane that has the least value. */
 LANES int f8_least(f8 v) {

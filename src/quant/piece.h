@@ -16,7 +16,6 @@
 #include <stdbool.h>
 
 #include "quant/formats.h"
-#include "quant/lanes.h"
 
 typedef struct piece {
     float x[256], w[256];

@@ -1,4 +1,5 @@
 /* quantize_avx2: the searches of the quantisers for AVX2. */
+#include "quant/lanes_avx2.h"
 #include "quant/quantize.h"
 #include "quant/search_affine.h"
 #include "quant/search_grid.h"
@@ -16,5 +17,9 @@ const quantize_set quantize_avx2 = {
         [Q_Q4_K] = q4_k_write,
         [Q_Q5_K] = q5_k_write,
         [Q_IQ2_XXS] = iq2_xxs_write,
+        [Q_IQ2_XS] = iq2_xs_write,
+        [Q_IQ2_S] = iq2_s_write,
+        [Q_IQ3_XXS] = iq3_xxs_write,
+        [Q_IQ3_S] = iq3_s_write,
     },
 };

@@ -1,4 +1,5 @@
 /* quantize_portable: the searches of the quantisers for any processor. */
+#include "quant/lanes_portable.h"
 #include "quant/quantize.h"
 #include "quant/search_affine.h"
 #include "quant/search_grid.h"
@@ -16,5 +17,9 @@ const quantize_set quantize_portable = {
         [Q_Q4_K] = q4_k_write,
         [Q_Q5_K] = q5_k_write,
         [Q_IQ2_XXS] = iq2_xxs_write,
+        [Q_IQ2_XS] = iq2_xs_write,
+        [Q_IQ2_S] = iq2_s_write,
+        [Q_IQ3_XXS] = iq3_xxs_write,
+        [Q_IQ3_S] = iq3_s_write,
     },
 };

@@ -36,6 +36,12 @@ typedef struct affine_part {
     float scale, min, error;
 } affine_part;
 
+/* 1 / x; 0 for what is too small to divide by. */
+LANES f8 f8_inverse(f8 x) {
+    const i8 small = (x < f8_all(0x1p-100f)) & (x > f8_all(-0x1p-100f));
+    return f8_pick(small, f8_all(0), f8_all(1) / f8_pick(small, f8_all(1), x));
+}
+
 LANES f8 code_of(f8 x, float top) {
     return f8_round(f8_min(f8_max(x, f8_all(0)), f8_all(top)));
 }
