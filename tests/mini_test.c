@@ -107,10 +107,10 @@ typedef struct way {
 static float *logits_of(const model *m, const prompt *p, const uint32_t *rows, uint32_t n_rows,
                         way w, float **draft) {
     const uint32_t vocab = model_shape(m)->n_vocab;
-    const uint32_t batch = w.batch < p->n_tokens ? w.batch : p->n_tokens;
+    const uint32_t chunk = w.batch < p->n_tokens ? w.batch : p->n_tokens;
     const engine_options o = {.backend = "cpu",
                               .threads = w.threads,
-                              .batch = batch,
+                              .batch = chunk,
                               .context = p->n_tokens,
                               .exact = w.exact,
                               .no_rounding = w.exact,
@@ -120,13 +120,13 @@ static float *logits_of(const model *m, const prompt *p, const uint32_t *rows, u
     err e = {0};
     status st = engine_open(&en, m, &o, &e);
     if (st == OK) st = session_new(&s, en, &e);
-    row *step = calloc(batch, sizeof *step);
+    row *step = calloc(chunk, sizeof *step);
     float *out = malloc((size_t)n_rows * vocab * sizeof *out),
           *side = malloc((size_t)n_rows * vocab * sizeof *side);
     if (!step || !out || !side) abort();
     uint32_t got = 0;
-    for (uint32_t at = 0; at < p->n_tokens && st == OK; at += batch) {
-        const uint32_t n = p->n_tokens - at < batch ? p->n_tokens - at : batch;
+    for (uint32_t at = 0; at < p->n_tokens && st == OK; at += chunk) {
+        const uint32_t n = p->n_tokens - at < chunk ? p->n_tokens - at : chunk;
         for (uint32_t i = 0, k = got; i < n; i++) {
             const bool wanted = k < n_rows && rows[k] == at + i;
             step[i] = (row){s, p->tokens[at + i], wanted};
