@@ -65,6 +65,19 @@ void map_drop(const file_map *m, uint64_t at, uint64_t n) {
     if (end > from) madvise((void *)(uintptr_t)(m->data + from), (size_t)(end - from), MADV_DONTNEED);
 }
 
+bool file_stamp_of(file_stamp *out, const char *path) {
+    struct stat st;
+    *out = (file_stamp){0};
+    if (stat(path, &st) != 0) return false;
+#ifdef __APPLE__
+    const struct timespec when = st.st_mtimespec;
+#else
+    const struct timespec when = st.st_mtim;
+#endif
+    *out = (file_stamp){(uint64_t)st.st_size, (uint64_t)when.tv_sec, (uint64_t)when.tv_nsec};
+    return true;
+}
+
 status file_read(buf *out, const char *path, uint64_t limit, err *e) {
     int fd;
     uint64_t size;
@@ -214,8 +227,7 @@ static void out_free(out_file *f) {
     free(f);
 }
 
-/* The folder is synced as well: without it a power loss may forget the new name. */
-static void sync_folder(const char *path) {
+void file_sync_folder(const char *path) {
     const char *slash = strrchr(path, '/');
     char *dir = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
     if (!dir) return;
@@ -235,7 +247,7 @@ status out_finish(out_file *f, err *e) {
     if (st == OK && rename(f->temp, f->path) != 0)
         st = fail(e, E_IO, "%s: rename failed: %s", f->path, strerror(errno));
     if (st != OK) unlink(f->temp);
-    else sync_folder(f->path);
+    else file_sync_folder(f->path);
     out_free(f);
     return st;
 }

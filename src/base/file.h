@@ -11,6 +11,7 @@
 #ifndef DS4_BASE_FILE_H
 #define DS4_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,13 @@ void map_close(file_map *m);
  * the file when touched. So a process that walks once through a huge file stays small. */
 void map_drop(const file_map *m, uint64_t at, uint64_t n);
 
+/* What a change of a file leaves different: its size and the time of its last change (seconds, and nanoseconds where the system
+ * keeps them). False, and zeros, without such a file. */
+typedef struct file_stamp {
+    uint64_t size, seconds, nanoseconds;
+} file_stamp;
+bool file_stamp_of(file_stamp *out, const char *path);
+
 /* The whole of a regular file, at most `limit` bytes (E_LIMIT beyond). */
 status file_read(buf *out, const char *path, uint64_t limit, err *e);
 
@@ -41,6 +49,9 @@ status out_patch(out_file *f, uint64_t at, const void *p, size_t n, err *e); /* 
 uint64_t out_size(const out_file *f);                            /* bytes written so far */
 status out_finish(out_file *f, err *e); /* flush, sync, rename, free; on failure nothing is left */
 void out_abort(out_file *f);            /* NULL is fine */
+
+/* Syncs the folder in which `path` stands, for who renames by himself: without it a power loss may forget the new name. */
+void file_sync_folder(const char *path);
 
 /* Byte streams: what sessions are saved to and loaded from. Return OK or fail with words. */
 typedef struct sink {

@@ -455,6 +455,21 @@ static int write_on_a_full_disk(int how) {
     return entries() == 0 ? 0 : 7;
 }
 
+TEST(a_stamp_tells_size_and_time_of_the_last_change) {
+    REQUIRE(enter());
+    file_stamp a, b;
+    CHECK(!file_stamp_of(&a, at("none")) && a.size == 0 && a.seconds == 0);
+    put("x", "abc", 3);
+    const struct timespec old[2] = {{1000, 0}, {1000, 5000}};
+    CHECK(utimensat(AT_FDCWD, at("x"), old, 0) == 0);
+    CHECK(file_stamp_of(&a, at("x")) && a.size == 3 && a.seconds == 1000);
+    CHECK(file_stamp_of(&b, at("x")) && memcmp(&a, &b, sizeof a) == 0);
+    put("x", "abd", 3);
+    CHECK(file_stamp_of(&b, at("x")) && b.size == 3 && b.seconds > 1000);
+    file_sync_folder(at("x"));
+    leave();
+}
+
 TEST(a_failed_write_is_never_published) {
     for (int how = 0; how < 3; how++) {
         REQUIRE(enter());
