@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include "apps/convert/emit.h"
 #include "apps/convert/vocabulary.h"
 #include "apps/lib/args.h"
 #include "apps/lib/guard.h"
+#include "apps/lib/room.h"
 #include "apps/lib/say.h"
 #include "base/file.h"
 
@@ -59,31 +59,6 @@ static status check_out(const char *path, err *e) {
     return OK;
 }
 
-static status check_room(const char *path, uint64_t bytes, err *e) {
-    char *folder = strdup(path);
-    if (!folder) return fail(e, E_NOMEM, "out of memory");
-    char *slash = strrchr(folder, '/');
-    if (slash) slash[slash == folder] = 0;
-    struct statvfs fs;
-    status st = OK;
-    if (statvfs(slash ? folder : ".", &fs) == 0 && fs.f_blocks > 0) {
-        const uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
-        if (room < bytes)
-            st = fail(e, E_IO, "%s: needs %.1f GiB, %.1f GiB are free there", path,
-                      (double)bytes / 0x1p30, (double)room / 0x1p30);
-    }
-    free(folder);
-    return st;
-}
-
-/* The model's name is the folder's. */
-static void model_name(const char *folder, char *out, size_t cap) {
-    char *real = realpath(folder, NULL);
-    const char *slash = real ? strrchr(real, '/') : NULL;
-    snprintf(out, cap, "%s", slash && slash[1] ? slash + 1 : "DeepSeek V4 Flash");
-    free(real);
-}
-
 /* llama.cpp's numbers for what most of a file is. */
 static uint32_t file_type(roster_mode mode, const roster *all) {
     static const uint32_t numbers[] = {[ROSTER_F32] = 0,
@@ -119,7 +94,7 @@ static status write_file(const options *o, const convert_config *cfg, roster *al
     char name[256];
     status st = gguf_create(&w, o->out, e);
     if (st != OK) return st;
-    model_name(o->folder, name, sizeof name);
+    convert_config_name(o->folder, name, sizeof name);
     convert_config_put(cfg, name, file_type((roster_mode)o->mode, all), all->draft,
                        o->layout == ROSTER_LLAMACPP, w);
     st = convert_vocabulary(cfg, o->folder, w, e);
@@ -128,7 +103,7 @@ static status write_file(const options *o, const convert_config *cfg, roster *al
         const roster_tensor *t = &all->tensors[i];
         gguf_declare(w, t->name, t->type, t->n_dims, t->ne);
     }
-    if (st == OK) st = check_room(o->out, gguf_data_total(w), e);
+    if (st == OK) st = room_check(o->out, gguf_data_total(w), e);
     if (st == OK) st = gguf_begin(w, e);
     if (st == OK) st = write_data(w, all, e);
     if (st == OK) return gguf_finish(w, e);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hf/checkpoint.h"
@@ -282,6 +283,13 @@ status convert_config_read(convert_config *c, const char *folder, err *e) {
     read_all(&r);
     json_free(doc);
     return r.st;
+}
+
+void convert_config_name(const char *folder, char *out, size_t cap) {
+    char *real = realpath(folder, NULL);
+    const char *slash = real ? strrchr(real, '/') : NULL;
+    snprintf(out, cap, "%s", slash && slash[1] ? slash + 1 : "DeepSeek V4 Flash");
+    free(real);
 }
 
 void convert_config_put(const convert_config *c, const char *name, uint32_t file_type,

@@ -37,6 +37,9 @@ typedef struct convert_config {
 
 status convert_config_read(convert_config *c, const char *folder, err *e);
 
+/* The model's name is the folder's. */
+void convert_config_name(const char *folder, char *out, size_t cap);
+
 /* Everything but the tokeniser: general.* and deepseek4.*. `n_draft` blocks are promised; with
  * `draft_inside` they count as the last blocks of the model. */
 void convert_config_put(const convert_config *c, const char *name, uint32_t file_type,
