@@ -60,9 +60,12 @@ LANES affine_sums affine_sum(const float *x, const float *w, int n, f8 inverse, 
 /* Least squares for scale and min of eight choices of codes; the best of them replaces *best. */
 LANES void affine_solve(const affine_sums *s, float w, float wx, float wxx, affine_part *best) {
     const f8 sw = f8_all(w), sx = f8_all(wx), zero = f8_all(0);
-    f8 scale = (sw * s->xl - sx * s->l) * f8_inverse(sw * s->ll - s->l * s->l);
+    const f8 det = sw * s->ll - s->l * s->l;
+    f8 scale = (sw * s->xl - sx * s->l) * f8_inverse(det);
     f8 min = (scale * s->l - sx) * f8_inverse(sw);
-    const i8 through_zero = (min < zero) | (scale <= zero);
+    /* Codes that are all alike tell nothing about the scale: what is left of det is rounding. */
+    const i8 alike = det < f8_all(1e-5f) * sw * s->ll;
+    const i8 through_zero = (min < zero) | (scale <= zero) | alike;
     scale = f8_pick(through_zero, s->xl * f8_inverse(s->ll), scale);
     min = f8_pick(through_zero, zero, min);
     /* What both leave: sum of w x^2 less what the fit explains. */
@@ -170,7 +173,12 @@ LANES bool affine_refit(const piece *p, const affine *f, affine_fit *fit) {
     return true;
 }
 
-LANES affine_fit affine_search(const piece *p, const affine *f) {
+LANES void mirror(piece *p) {
+    for (int i = 0; i < 256; i++) p->x[i] = -p->x[i];
+    p->back = -p->back;
+}
+
+LANES affine_fit affine_one_way(const piece *p, const affine *f) {
     affine_part real[MAX_PARTS];
     affine_fit fit = {.error = 0}, best = {.error = INFINITY};
     const int n = 256 / f->part_values;
@@ -190,6 +198,17 @@ LANES affine_fit affine_search(const piece *p, const affine *f) {
         if (!affine_refit(p, f, &fit)) break;
     }
     return best;
+}
+
+/* The better of the block and its mirror image, which then stays in *p: d and dmin of the file may
+ * both be negative. Values that are all positive can only be met so. */
+LANES affine_fit affine_search(piece *p, const affine *f) {
+    const affine_fit plain = affine_one_way(p, f);
+    mirror(p);
+    const affine_fit turned = affine_one_way(p, f);
+    if (turned.error < plain.error) return turned;
+    mirror(p);
+    return plain;
 }
 
 /* The codes of the whole block. */
