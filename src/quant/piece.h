@@ -50,6 +50,12 @@ static inline bool piece_load(piece *p, const float *x, const float *weight, int
     return true;
 }
 
+static inline bool piece_constant(const piece *p, int n) {
+    for (int i = 1; i < n; i++)
+        if (p->x[i] != p->x[0]) return false;
+    return true;
+}
+
 static inline void put16(uint8_t p[2], uint16_t v) {
     p[0] = (uint8_t)v;
     p[1] = (uint8_t)(v >> 8);

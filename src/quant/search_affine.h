@@ -4,18 +4,19 @@
  *      sc, mn        integers, one pair for each part of 16 (Q2_K) or 32 values
  *      scale = d * sc, min = dmin * mn >= 0, code 0 .. top
  *
- * 1  Each part alone: 16 ways to cut its range into codes, then least squares for scale and min,
+ * 1  Each part alone: 48 ways to cut its range into codes, then least squares for scale and min,
  *    and twice codes and least squares again from the best.
- * 2  d and dmin so that the largest scale and min are the largest integers.
+ * 2  d and dmin so that the largest scale and min are the largest integers, or not quite.
  * 3  For each part the pair of integers that errs least, of the 16 pairs around the real ones.
  * 4  d and dmin by least squares for these codes; again from 3. The round that errs least is kept.
+ *    Where there are only 256 pairs (Q2_K), all of them are tried with its d and dmin.
  *
  * The error is always that of what is stored, with the float32 operations of who reads it.
  * Included by the files that compile it for an instruction set.
  */
 #include "quant/piece.h"
 
-enum { MAX_PARTS = 16, ROUNDS = 4 };
+enum { MAX_PARTS = 16, STARTS = 2, ROUNDS = 3 };
 
 typedef struct affine {
     int part_values, top;   /* 16 or 32 values, codes 0 .. top */
@@ -91,8 +92,11 @@ LANES affine_part affine_alone(const float *x, const float *w, const affine *f) 
     for (int k = 0; k < 2; k++) {
         const f8 codes = f8_all((float)f->top - 0.9f + 0.8f * (float)k) + ramp * f8_all(0.1f);
         const f8 inverse = codes * f8_all(1 / (high - low));
-        const affine_sums s = affine_sum(x, w, f->part_values, inverse, f8_all(-low), f->top);
-        affine_solve(&s, sw, sx, sxx, &best);
+        for (int cut = 0; cut < 3; cut++) {
+            const f8 min = f8_all(-low * (1 - 0.15f * (float)cut));
+            const affine_sums s = affine_sum(x, w, f->part_values, inverse, min, f->top);
+            affine_solve(&s, sw, sx, sxx, &best);
+        }
     }
     const f8 near = f8_all(1) + (ramp - f8_all(3)) * f8_all(0.4f / (float)f->top);
     for (int k = 0; k < 2; k++) {
@@ -118,29 +122,41 @@ LANES f8 affine_errors(const float *x, const float *w, int n, f8 scale, f8 min, 
 
 LANES float within(float x, float low, float high) { return fminf(fmaxf(x, low), high); }
 
-/* Step 3 for one part: two scales and min of eight, twice. */
-LANES void affine_integers(const float *x, const float *w, const affine *f, affine_part real,
-                           affine_fit *fit, int part) {
+/* Of two scales and four mins from (s, m) on, the pair that errs least if that is below *best. */
+LANES void affine_pairs(const float *x, const float *w, const affine *f, float s, float m,
+                        affine_fit *fit, int part, float *best) {
+    const f8 ds = {0, 0, 0, 0, 1, 1, 1, 1}, dm = {0, 1, 2, 3, 0, 1, 2, 3};
+    const f8 zero = f8_all(0), end = f8_all((float)f->limit);
+    const f8 sc = f8_min(f8_max(f8_all(s) + ds, zero), end);
+    const f8 mn = f8_min(f8_max(f8_all(m) + dm, zero), end);
+    const f8 errors = affine_errors(x, w, f->part_values, f8_all(fit->d) * sc,
+                                    f8_all(fit->dmin) * mn, f->top);
+    const int at = f8_least(errors);
+    if (!(errors[at] < *best)) return;
+    *best = errors[at];
+    fit->sc[part] = (int)sc[at];
+    fit->mn[part] = (int)mn[at];
+}
+
+/* Step 3 for all parts: the 16 pairs around the real ones, or all there are. */
+LANES void affine_integers(const piece *p, const affine *f, const affine_part *real,
+                           affine_fit *fit) {
     const float limit = (float)f->limit;
-    const float s = fit->d > 0 ? floorf(within(real.scale / fit->d, 0, limit)) : 0;
-    const float m = fit->dmin > 0 ? floorf(within(real.min / fit->dmin, 0, limit)) : 0;
-    float best = INFINITY;
-    for (int k = 0; k < 2; k++) {
-        const f8 ds = {-1, -1, -1, -1, 0, 0, 0, 0}, dm = {-1, 0, 1, 2, -1, 0, 1, 2};
-        const f8 zero = f8_all(0), end = f8_all(limit);
-        const f8 sc = f8_min(f8_max(f8_all(s + 2 * (float)k) + ds, zero), end);
-        const f8 mn = f8_min(f8_max(f8_all(m) + dm, zero), end);
-        const f8 errors = affine_errors(x, w, f->part_values, f8_all(fit->d) * sc,
-                                        f8_all(fit->dmin) * mn, f->top);
-        const int at = f8_least(errors);
-        float e[N_LANES], a[N_LANES], b[N_LANES];
-        f8_store(e, errors), f8_store(a, sc), f8_store(b, mn);
-        if (!(e[at] < best)) continue;
-        best = e[at];
-        fit->sc[part] = (int)a[at];
-        fit->mn[part] = (int)b[at];
+    fit->error = 0;
+    for (int j = 0; j < 256 / f->part_values; j++) {
+        const float *x = p->x + j * f->part_values, *w = p->w + j * f->part_values;
+        float best = INFINITY;
+        if (real) {
+            const float s = fit->d > 0 ? floorf(within(real[j].scale / fit->d, 0, limit)) : 0;
+            const float m = fit->dmin > 0 ? floorf(within(real[j].min / fit->dmin, 0, limit)) : 0;
+            affine_pairs(x, w, f, s - 1, m - 1, fit, j, &best);
+            affine_pairs(x, w, f, s + 1, m - 1, fit, j, &best);
+        } else {
+            for (float s = 0; s <= limit; s += 2)
+                for (float m = 0; m <= limit; m += 4) affine_pairs(x, w, f, s, m, fit, j, &best);
+        }
+        fit->error += best;
     }
-    fit->error += best;
 }
 
 LANES int affine_code(const affine *f, float x, float scale, float min) {
@@ -178,6 +194,21 @@ LANES void mirror(piece *p) {
     p->back = -p->back;
 }
 
+/* One positive value 256 times: the two integers whose product with a half float comes nearest. */
+LANES affine_fit affine_constant(const piece *p, const affine *f) {
+    affine_fit best = {.error = INFINITY};
+    for (int sc = 1; sc <= f->limit; sc++)
+        for (int code = 1; code <= f->top; code++) {
+            const float d = scale_stored(p, p->x[0] / (float)(sc * code));
+            const float e = fabsf(p->x[0] - d * (float)sc * (float)code);
+            if (!(e < best.error)) continue;
+            best.error = e;
+            best.d = d;
+            for (int j = 0; j < MAX_PARTS; j++) best.sc[j] = sc;
+        }
+    return best;
+}
+
 LANES affine_fit affine_one_way(const piece *p, const affine *f) {
     affine_part real[MAX_PARTS];
     affine_fit fit = {.error = 0}, best = {.error = INFINITY};
@@ -187,15 +218,17 @@ LANES affine_fit affine_one_way(const piece *p, const affine *f) {
         fit.d = fmaxf(fit.d, real[j].scale);
         fit.dmin = fmaxf(fit.dmin, real[j].min);
     }
-    fit.d = scale_stored(p, fit.d / (float)f->limit);
-    fit.dmin = scale_stored(p, fit.dmin / (float)f->limit);
-    for (int round = 0; round < ROUNDS; round++) {
-        fit.error = 0;
-        for (int j = 0; j < n; j++)
-            affine_integers(p->x + j * f->part_values, p->w + j * f->part_values, f, real[j], &fit,
-                            j);
+    const affine_fit top = fit;
+    for (int round = 0; round < STARTS * ROUNDS; round++) {
+        const int start = round / ROUNDS;
+        if (round % ROUNDS == 0) {
+            const float limit = (float)f->limit, less = 0.96f * limit;
+            fit.d = scale_stored(p, top.d / (start ? less : limit));
+            fit.dmin = scale_stored(p, top.dmin / (start ? less : limit));
+        }
+        affine_integers(p, f, real, &fit);
         if (fit.error < best.error) best = fit;
-        if (!affine_refit(p, f, &fit)) break;
+        if (!affine_refit(p, f, &fit)) round = start * ROUNDS + ROUNDS - 1;
     }
     return best;
 }
@@ -203,12 +236,21 @@ LANES affine_fit affine_one_way(const piece *p, const affine *f) {
 /* The better of the block and its mirror image, which then stays in *p: d and dmin of the file may
  * both be negative. Values that are all positive can only be met so. */
 LANES affine_fit affine_search(piece *p, const affine *f) {
+    if (piece_constant(p, 256)) {
+        if (p->x[0] < 0) mirror(p);
+        return affine_constant(p, f);
+    }
     const affine_fit plain = affine_one_way(p, f);
     mirror(p);
     const affine_fit turned = affine_one_way(p, f);
-    if (turned.error < plain.error) return turned;
-    mirror(p);
-    return plain;
+    affine_fit best = turned;
+    if (!(turned.error < plain.error)) {
+        mirror(p);
+        best = plain;
+    }
+    affine_fit all = best;
+    if (f->limit == 15) affine_integers(p, f, NULL, &all);
+    return all.error < best.error ? all : best;
 }
 
 /* The codes of the whole block. */

@@ -15,9 +15,9 @@
  * only among rows near the values. If the minus signs are odd, the cheapest value must take the
  * wrong sign: that is A(r) - 2 * min(w |x| g), exactly, row by row.
  *
- * 1  For each cell the best row at each of 8 scales around the spread of the group. What is left of
- *    the codebook are these 8 lines (A, B): with 16 the error is 0.05% less, with all rows no more
- *    than that.
+ * 1  For each cell the best row at each of 8 scales (IQ3_*: 12) around the spread of the group. What
+ *    is left of the codebook are these lines (A, B). IQ2_XXS: with 16 of them, or with all rows, the
+ *    error is 0.05% less.
  * 2  For each group the best scale by least squares over the lines; the largest gives d.
  * 3  For several d near it, the best nibbles over the lines, and least squares for d; the best d.
  * 4  For the scale that each group has got, the best line, and its signs.
@@ -27,7 +27,7 @@
 #include "quant/piece.h"
 #include "quant/tables.h"
 
-enum { MAX_ROWS = 1024, LINES = 8, CELLS = 32 };
+enum { MAX_ROWS = 1024, LINES = 12, CELLS = 32 };
 
 typedef struct grid {
     int n_rows, dims;       /* dims values a row: 8 or 4                       */
@@ -35,6 +35,8 @@ typedef struct grid {
     bool even;              /* the minus signs of a cell are even in number    */
     float step;             /* scale = d * (2 * nibble + 1) * step             */
     float top;              /* the largest magnitude                           */
+    int n_lines;            /* a multiple of 4, at most LINES                  */
+    float ratio;            /* 5.5 / 1.2 = ratio^(n_lines - 1)                 */
 } grid;
 
 /* The codebook with rows in lanes: g[j][v] holds value j of rows 8v .. 8v + 7, gg its square. */
@@ -171,11 +173,11 @@ LANES float group_lines(const grid *k, const codebook *c, const float *x, const 
     for (int i = 0; i < 8 * k->group_cells; i++) wx += w[i] * x[i] * x[i], sw += w[i];
     /* From 1.2 to 5.5 times the spread as the largest magnitude, in equal ratios. */
     float s = fmaxf(sqrtf(wx / sw), 0x1p-30f) * 1.2f / k->top;
-    for (int i = 0; i < LINES; i++, s *= 1.243f) scales[i] = s;
+    for (int i = 0; i < k->n_lines; i++, s *= k->ratio) scales[i] = s;
     for (int cell = 0; cell < k->group_cells; cell++)
-        cell_choose(k, c, x + 8 * cell, w + 8 * cell, scales, LINES, lines[cell]);
+        cell_choose(k, c, x + 8 * cell, w + 8 * cell, scales, k->n_lines, lines[cell]);
     float best = 0, most = 0;
-    for (int i = 0; i < LINES; i++) {
+    for (int i = 0; i < k->n_lines; i++) {
         float a = 0, b = 0;
         for (int cell = 0; cell < k->group_cells; cell++) {
             a += lines[cell][i].a;
@@ -195,7 +197,7 @@ LANES float grid_nibbles(const grid *k, choice lines[][LINES], float d, int nibb
         f8 sum0 = f8_all(0), sum1 = f8_all(0);
         for (int cell = g * k->group_cells; cell < (g + 1) * k->group_cells; cell++) {
             f8 m0 = f8_all(-INFINITY), m1 = m0;
-            for (int i = 0; i < LINES; i++) {
+            for (int i = 0; i < k->n_lines; i++) {
                 const f8 a = f8_all(2 * lines[cell][i].a), b = f8_all(lines[cell][i].b);
                 m0 = f8_max(a - low * b, m0);
                 m1 = f8_max(a - high * b, m1);
@@ -218,7 +220,7 @@ LANES float grid_refit(const grid *k, choice lines[][LINES], float d, const int 
     for (int cell = 0; cell < CELLS; cell++) {
         const float unit = k->step * (float)(2 * nibble[cell / k->group_cells] + 1);
         float most = -INFINITY, a = 0, b = 0;
-        for (int i = 0; i < LINES; i++) {
+        for (int i = 0; i < k->n_lines; i++) {
             const float e = 2 * lines[cell][i].a - d * unit * lines[cell][i].b;
             if (e > most) most = e, a = lines[cell][i].a, b = lines[cell][i].b;
         }
@@ -232,7 +234,7 @@ LANES float grid_refit(const grid *k, choice lines[][LINES], float d, const int 
 LANES void cell_write(const grid *k, const codebook *c, const float *x, const float *w,
                       const choice *lines, float scale, int row[2], uint8_t *signs) {
     const choice *ch = lines;
-    for (int i = 1; i < LINES; i++)
+    for (int i = 1; i < k->n_lines; i++)
         if (2 * lines[i].a - scale * lines[i].b > 2 * ch->a - scale * ch->b) ch = &lines[i];
     uint8_t bits = 0;
     for (int j = 0; j < 8; j++) bits = (uint8_t)(bits | (x[j] < 0) << j);
@@ -311,7 +313,7 @@ static uint32_t signs_and_scale(const grid_fit *fit, int group) {
 }
 
 static void iq2_xxs_write(const float *x, const float *weight, void *out, size_t n) {
-    const grid k = {256, 8, 4, true, 0.125f, 43};
+    const grid k = {256, 8, 4, true, 0.125f, 43, 8, 1.243f};
     block_iq2_xxs *b = out;
     codebook c;
     codebook_eight(&c, iq2xxs_grid, k.n_rows);
@@ -330,7 +332,7 @@ static void iq2_xxs_write(const float *x, const float *weight, void *out, size_t
 }
 
 static void iq2_xs_write(const float *x, const float *weight, void *out, size_t n) {
-    const grid k = {512, 8, 2, true, 0.125f, 43};
+    const grid k = {512, 8, 2, true, 0.125f, 43, 8, 1.243f};
     block_iq2_xs *b = out;
     codebook c;
     codebook_eight(&c, iq2xs_grid, k.n_rows);
@@ -349,7 +351,7 @@ static void iq2_xs_write(const float *x, const float *weight, void *out, size_t 
 }
 
 static void iq2_s_write(const float *x, const float *weight, void *out, size_t n) {
-    const grid k = {1024, 8, 2, false, 0.125f, 43};
+    const grid k = {1024, 8, 2, false, 0.125f, 43, 8, 1.243f};
     block_iq2_s *b = out;
     codebook c;
     codebook_eight(&c, iq2s_grid, k.n_rows);
@@ -371,7 +373,7 @@ static void iq2_s_write(const float *x, const float *weight, void *out, size_t n
 }
 
 static void iq3_xxs_write(const float *x, const float *weight, void *out, size_t n) {
-    const grid k = {256, 4, 4, true, 0.25f, 62};
+    const grid k = {256, 4, 4, true, 0.25f, 62, 12, 1.1485f};
     block_iq3_xxs *b = out;
     codebook c;
     codebook_four(&c, iq3xxs_grid, k.n_rows);
@@ -388,7 +390,7 @@ static void iq3_xxs_write(const float *x, const float *weight, void *out, size_t
 }
 
 static void iq3_s_write(const float *x, const float *weight, void *out, size_t n) {
-    const grid k = {512, 4, 4, false, 1, 15};
+    const grid k = {512, 4, 4, false, 1, 15, 12, 1.1485f};
     block_iq3_s *b = out;
     codebook c;
     codebook_four(&c, iq3s_grid, k.n_rows);

@@ -6,11 +6,12 @@
  *                    d * sc, sc = -limit .. limit - 1          Q3_K, Q6_K: 16 values, IQ4_XS: 32
  *                    a power of two                            MXFP4: 32 values
  *
- * 1  Each part alone: the largest value at either end of the levels or beyond, 32 ways, then least
- *    squares, and twice codes and least squares again around the best.
- * 2  d so that the largest scale is one of the two outermost integers (both are tried).
+ * 1  Each part alone: the largest value at either end of the levels, within or beyond, 64 ways, then
+ *    least squares, and three times codes and least squares again around the best.
+ * 2  d so that the largest scale is one of the outer integers, at either end (four are tried).
  * 3  For each part the integer that errs least, of the 8 around the real scale.
- * 4  d by least squares for these codes; again from 3. The round that errs least is kept.
+ * 4  d by least squares for these codes; again from 3. The round that errs least is kept. Where
+ *    there are only 64 integers, all of them are tried with its d.
  *
  * The error is always that of what is stored, with the float32 operations of who reads it.
  * Included by the files that compile it for an instruction set.
@@ -18,7 +19,7 @@
 #include "quant/piece.h"
 #include "quant/tables.h"
 
-enum { LINEAR_ROUNDS = 3, BELL = 16 };
+enum { LINEAR_ROUNDS = 2, BELL = 16 };
 
 typedef struct linear {
     int part_values, limit; /* 16 or 32 values; see above            */
@@ -83,13 +84,15 @@ LANES float linear_alone(const linear *k, const float *x, const float *w) {
     if (fabsf(extreme) < 0x1p-60f) return 0;
     const f8 ramp = {0, 1, 2, 3, 4, 5, 6, 7};
     const f8 close = f8_all(1) + (ramp - f8_all(3.5f)) * f8_all(k->fine);
-    const f8 beyond = f8_all(1 + 5 * k->fine) + ramp * f8_all(0.12f);
-    const float ends[2] = {k->low / extreme, -k->low / extreme};
+    const float ends[2] = {k->low / extreme, k->high / extreme};
     for (int i = 0; i < 2; i++) {
         linear_try(k, x, w, f8_all(ends[i]) * close, &scale, &gain);
-        linear_try(k, x, w, f8_all(ends[i]) * beyond, &scale, &gain);
+        for (int wide = 0; wide < 3; wide++) {
+            const f8 part = f8_all(0.5f + 0.5f * (float)wide) + ramp * f8_all(0.0625f);
+            linear_try(k, x, w, f8_all(ends[i]) * part, &scale, &gain);
+        }
     }
-    for (int i = 0; i < 2 && scale != 0; i++)
+    for (int i = 0; i < 3 && scale != 0; i++)
         linear_try(k, x, w, f8_all(1 / scale) * close, &scale, &gain);
     return scale;
 }
@@ -107,19 +110,28 @@ LANES f8 linear_errors(const linear *k, const float *x, const float *w, f8 scale
     return sum;
 }
 
-/* Step 3 for all parts. */
+/* Step 3 for all parts: the eight integers around the real scale, or all there are. */
 LANES void linear_integers(const linear *k, const piece *p, const float *real, linear_fit *fit) {
     const float low = (float)-k->limit, high = (float)(k->limit - 1);
     fit->error = 0;
     for (int j = 0; j < 256 / k->part_values; j++) {
-        const float t = fit->d != 0 ? floorf(fminf(fmaxf(real[j] / fit->d, low), high)) : 0;
-        const f8 ramp = {-3, -2, -1, 0, 1, 2, 3, 4};
-        const f8 sc = f8_min(f8_max(f8_all(t) + ramp, f8_all(low)), f8_all(high));
-        const int at0 = j * k->part_values;
-        const f8 errors = linear_errors(k, p->x + at0, p->w + at0, f8_all(fit->d) * sc);
-        const int at = f8_least(errors);
-        fit->sc[j] = (int)sc[at];
-        fit->error += errors[at];
+        float from = low, to = high, best = INFINITY;
+        if (real) {
+            const float t = fit->d != 0 ? floorf(fminf(fmaxf(real[j] / fit->d, low), high)) : 0;
+            from = to = t - 3;
+        }
+        for (; from <= to; from += N_LANES) {
+            const f8 ramp = {0, 1, 2, 3, 4, 5, 6, 7};
+            const f8 sc = f8_min(f8_max(f8_all(from) + ramp, f8_all(low)), f8_all(high));
+            const int values = j * k->part_values;
+            const f8 errors =
+                linear_errors(k, p->x + values, p->w + values, f8_all(fit->d) * sc);
+            const int at = f8_least(errors);
+            if (!(errors[at] < best)) continue;
+            best = errors[at];
+            fit->sc[j] = (int)sc[at];
+        }
+        fit->error += best;
     }
 }
 
@@ -140,7 +152,27 @@ LANES bool linear_refit(const linear *k, const piece *p, linear_fit *fit) {
     return true;
 }
 
+/* One value 256 times: the two integers whose product with a half float comes nearest. */
+LANES linear_fit linear_constant(const linear *k, const piece *p) {
+    linear_fit best = {.error = INFINITY};
+    for (int sc = -k->limit; sc < k->limit; sc++) {
+        if (sc > -k->limit / 2 && sc < k->limit / 2) continue;
+        for (int code = 0; code <= (k->bell ? BELL - 1 : (int)(k->high - k->low)); code++) {
+            const float level = k->bell ? (float)iq4nl_values[code] : (float)code + k->low;
+            if (level == 0) continue;
+            const float d = scale_stored(p, p->x[0] / ((float)sc * level));
+            const float e = fabsf(p->x[0] - d * (float)sc * level);
+            if (!(e < best.error)) continue;
+            best.error = e;
+            best.d = d;
+            for (int j = 0; j < 16; j++) best.sc[j] = sc;
+        }
+    }
+    return best;
+}
+
 LANES linear_fit linear_search(const linear *k, const piece *p) {
+    if (piece_constant(p, 256)) return linear_constant(k, p);
     float real[16], top = 0;
     linear_fit best = {.error = INFINITY}, fit = {.error = 0};
     for (int j = 0; j < 256 / k->part_values; j++) {
@@ -148,13 +180,21 @@ LANES linear_fit linear_search(const linear *k, const piece *p) {
         real[j] = linear_alone(k, p->x + at, p->w + at);
         if (fabsf(real[j]) > fabsf(top)) top = real[j];
     }
-    for (int start = 0; start < 2; start++) {
-        fit.d = scale_stored(p, top / (float)(start ? k->limit - 1 : -k->limit));
+    const float inward = (float)k->limit / 16;
+    for (int start = 0; start < 4; start++) {
+        const float at = (float)(k->limit - 1) - inward * (float)(start / 2);
+        fit.d = scale_stored(p, top / (start % 2 ? at : -at - 1));
         for (int round = 0; round < LINEAR_ROUNDS; round++) {
             linear_integers(k, p, real, &fit);
             if (fit.error < best.error) best = fit;
             if (!linear_refit(k, p, &fit)) break;
         }
+    }
+    for (int round = 0; round < 2 && k->limit == 32; round++) {
+        fit = best;
+        if (round && !linear_refit(k, p, &fit)) break;
+        linear_integers(k, p, NULL, &fit);
+        if (fit.error < best.error) best = fit;
     }
     return best;
 }
@@ -176,7 +216,17 @@ LANES bool linear_32(const linear *k, const float *x, const float *weight, uint8
     piece p;
     uint8_t code[32];
     if (!piece_load(&p, x, weight, 32, LEAST_HALF)) return false;
-    const float real = linear_alone(k, p.x, p.w), scale = scale_stored(&p, real);
+    float real = linear_alone(k, p.x, p.w);
+    if (piece_constant(&p, 32)) {
+        float least = INFINITY;
+        for (int c = 0; c < 16; c++) {
+            const float level = k->bell ? (float)iq4nl_values[c] : (float)c + k->low;
+            if (level == 0) continue;
+            const float e = fabsf(p.x[0] - scale_stored(&p, p.x[0] / level) * level);
+            if (e < least) least = e, real = p.x[0] / level;
+        }
+    }
+    const float scale = scale_stored(&p, real);
     for (int i = 0; i < 32; i++) code[i] = (uint8_t)linear_code(k, p.x[i], scale);
     put16(d, scale_bits(&p, real));
     put_halves(q, code);
