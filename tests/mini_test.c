@@ -307,6 +307,7 @@ static uint32_t *every_row(uint32_t from, uint32_t n) {
     return rows;
 }
 
+/* With a sanitizer the beginning of the prompt, in default arithmetic. */
 TEST(its_logits_do_not_depend_on_how_a_prompt_is_cut) {
     static const way ways[] = {{1, 1, false, true}, {64, 1, false, true}, {64, 2, true, true}};
     model *m = open_mini();
@@ -314,16 +315,18 @@ TEST(its_logits_do_not_depend_on_how_a_prompt_is_cut) {
     const size_t vocab = model_shape(m)->n_vocab;
     reference r = {0};
     REQUIRE(reference_read(&r, vocab) && r.n > 0 && r.at[0].n_tokens < SHORT_PROMPT);
-    const prompt *p = &r.at[0];
+    prompt begun = r.at[0], *p = &begun;
+    if (TEST_SLOWNESS > 1) p->n_tokens = 160; /* beyond the window and the coarse ratio */
     const uint32_t n = p->n_tokens - 1;
+    const int kinds = TEST_SLOWNESS > 1 ? 1 : 2;
     uint32_t *rows = every_row(1, n);
     float *want[2] = {0}, *want_draft[2] = {0};
-    for (int exact = 0; exact < 2; exact++) {
+    for (int exact = 0; exact < kinds; exact++) {
         const way all_at_once = {p->n_tokens, 2, exact != 0, true};
         want[exact] = logits_of(m, p, rows, n, all_at_once, &want_draft[exact]);
     }
-    for (size_t w = 0; w < sizeof ways / sizeof *ways && want[0] && want[1]; w++) {
-        if (TEST_SLOWNESS > 1 && ways[w].exact) continue;
+    for (size_t w = 0; w < sizeof ways / sizeof *ways && want[0]; w++) {
+        if (!want[ways[w].exact]) continue;
         float *draft = NULL, *got = logits_of(m, p, rows, n, ways[w], &draft);
         const int exact = ways[w].exact;
         CHECK_SAY(got && memcmp(got, want[exact], n * vocab * sizeof *got) == 0, "batch %u",
@@ -332,7 +335,7 @@ TEST(its_logits_do_not_depend_on_how_a_prompt_is_cut) {
                   "draft, batch %u", ways[w].batch);
         free(got), free(draft);
     }
-    CHECK(want[0] && want[1]);
+    CHECK(want[0] && (kinds == 1 || want[1]));
     for (int exact = 0; exact < 2; exact++) free(want[exact]), free(want_draft[exact]);
     free(rows);
     reference_free(&r);
