@@ -5,6 +5,7 @@
  * stream through a few buffers into OUT.part, and a run that is stopped, killed or out of room is
  * gone on with by the next one. OUT gets its name when it is whole.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -139,10 +140,13 @@ static status run(const options *o, const scheme_wish *w, input *in, err *e) {
     status st = scheme_make(&p, in, w, &stopped, e);
     if (st != OK) return st;
     st = write_head(o, in, &p, w, &head, e);
-    if (st == OK && o->dry_run)
+    if (st == OK && o->dry_run) {
         scheme_print(&p, stdout);
-    else if (st == OK)
+        if (fflush(stdout) != 0 || ferror(stdout))
+            st = fail(e, E_IO, "stdout: cannot be written: %s", strerror(errno));
+    } else if (st == OK) {
         st = write_file(o, in, &p, &head, w->importance, e);
+    }
     if (st == OK) input_tell(in);
     buf_free(&head);
     scheme_free(&p);

@@ -180,6 +180,15 @@ static status add_tensor(input *in, found f, err *e) {
         return add_behind(in, name + 6, f, e);
     if (in->moved && !in->behind && strncmp(name, behind, (size_t)n_prefix) == 0)
         return add_beside(in, name + n_prefix, f, e);
+    if (in->layout == LAYOUT_LLAMACPP && strncmp(name, behind, (size_t)n_prefix) == 0) {
+        static const char h_name[] = "nextn.h_proj.weight", both[] = "nextn.eh_proj.weight";
+        char other[64], joined[64]; /* a pair in two tensors, as older files have it */
+        if (strcmp(name + n_prefix, h_name) == 0) return OK;
+        snprintf(other, sizeof other, "%s%s", behind, h_name);
+        snprintf(joined, sizeof joined, "%s%s", behind, both);
+        if (strcmp(name + n_prefix, "nextn.e_proj.weight") == 0)
+            return add_pair(in, joined, f, find(in, other), e);
+    }
     if (in->layout == LAYOUT_LLAMACPP && strncmp(name, "mtp.", 4) == 0) {
         input_note(in, "%s is left out: this layout has no place for it", name);
         return OK;

@@ -11,6 +11,40 @@
 #define LOOK_VALUES (1u << 20)
 enum { MOST_LINES = 400 };
 
+/* ------------------------------------------------------------------ classes */
+
+/* Tensors of one name in all layers, of one type before and one after. */
+typedef struct line {
+    char name[80];
+    quant_id from, to;
+    uint32_t n, weighted;
+    uint64_t bytes, cols;
+} line;
+
+/* blk.7.attn_kv.weight is one of blk.*.attn_kv.weight. */
+static void class_name(char *out, size_t cap, const char *name) {
+    size_t digits = 0;
+    if (strncmp(name, "blk.", 4) == 0) digits = strspn(name + 4, "0123456789");
+    char raw[80];
+    if (digits)
+        snprintf(raw, sizeof raw, "blk.*%s", name + 4 + digits);
+    else
+        snprintf(raw, sizeof raw, "%s", name);
+    utf8_printable(out, cap, raw, strlen(raw));
+}
+
+/* The line that counts tensors like this one. */
+static line *line_of(line *lines, uint32_t *n, const char *name, quant_id from, quant_id to) {
+    line l = {.from = from, .to = to};
+    class_name(l.name, sizeof l.name, name);
+    for (uint32_t k = 0; k < *n; k++)
+        if (strcmp(lines[k].name, l.name) == 0 && lines[k].from == from && lines[k].to == to)
+            return &lines[k];
+    if (*n == MOST_LINES) return &lines[MOST_LINES - 1]; /* a file of countless odd names */
+    lines[*n] = l;
+    return &lines[(*n)++];
+}
+
 /* ------------------------------------------------------------------ types */
 
 static const recipe_rule *last_match(const scheme_wish *w, bool *used, const char *name) {
@@ -28,13 +62,32 @@ static status choose(planned *t, input *in, const scheme_wish *w, bool *used, er
     if (rule && p.part != PART_VECTOR && p.part != PART_IDS) wanted = rule->type;
     if (o->whole || o->expert_ids) wanted = o->type;
     t->type = recipe_fit(wanted, o->ne[0]);
-    if (t->type != wanted)
-        input_note(in, "%s: rows of %" PRIu64 " values are no whole blocks of %s: it becomes %s",
-                   o->name, o->ne[0], quant_find(wanted)->name, quant_find(t->type)->name);
+    t->wanted = wanted;
     if (t->type != o->type && !recipe_can_write(t->type))
         return fail(e, E_UNSUPPORTED, "%s: tensor %s: %s cannot be written by this version: give "
                                       "another type with --tensor '%s=TYPE'",
                     in->path, o->name, quant_find(t->type)->name, o->name);
+    return OK;
+}
+
+/* A remark for all layers alike. */
+static status tell_unfit(const scheme *p, input *in, err *e) {
+    line *lines = calloc(MOST_LINES, sizeof *lines);
+    uint32_t n = 0;
+    if (!lines) return fail(e, E_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < p->n; i++) {
+        const planned *t = &p->at[i];
+        if (recipe_fit(t->wanted, t->from->ne[0]) == t->wanted) continue;
+        line *l = line_of(lines, &n, t->from->name, t->wanted, t->type);
+        l->n++;
+        l->cols = t->from->ne[0];
+    }
+    for (uint32_t k = 0; k < n; k++)
+        input_note(in, "%s: rows of %" PRIu64 " values are no whole blocks of %s: %u tensors become "
+                       "%s instead",
+                   lines[k].name, lines[k].cols, quant_find(lines[k].from)->name, lines[k].n,
+                   quant_find(lines[k].to)->name);
+    free(lines);
     return OK;
 }
 
@@ -249,6 +302,7 @@ status scheme_make(scheme *p, input *in, const scheme_wish *w, const volatile si
     }
     for (size_t i = 0; i < w->n_rules && st == OK; i++)
         if (!used[i]) input_note(in, "--tensor %s: no tensor has such a name", w->rules[i].text);
+    if (st == OK) st = tell_unfit(p, in, e);
     if (st == OK) st = widen_all(p, in, stop, e);
     if (st == OK) st = measure(p, in, e);
     if (st == OK) tell_rounded(p, in, w->recipe);
@@ -279,26 +333,6 @@ quant_id scheme_most(const scheme *p) {
 
 /* ------------------------------------------------------------------ for a person */
 
-/* Tensors of one name in all layers, of one type before and one after. */
-typedef struct line {
-    char name[80];
-    quant_id from, to;
-    uint32_t n, weighted;
-    uint64_t bytes;
-} line;
-
-/* blk.7.attn_kv.weight is one of blk.*.attn_kv.weight. */
-static void class_name(char *out, size_t cap, const char *name) {
-    size_t digits = 0;
-    if (strncmp(name, "blk.", 4) == 0) digits = strspn(name + 4, "0123456789");
-    char raw[80];
-    if (digits)
-        snprintf(raw, sizeof raw, "blk.*%s", name + 4 + digits);
-    else
-        snprintf(raw, sizeof raw, "%s", name);
-    utf8_printable(out, cap, raw, strlen(raw));
-}
-
 static void print_size(FILE *to, uint64_t bytes) {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     double v = (double)bytes;
@@ -313,19 +347,10 @@ void scheme_print(const scheme *p, FILE *to) {
     if (!lines) return;
     for (uint32_t i = 0; i < p->n; i++) {
         const planned *t = &p->at[i];
-        line l = {.from = t->from->type, .to = t->type};
-        class_name(l.name, sizeof l.name, t->from->name);
-        uint32_t k = 0;
-        while (k < n && (strcmp(lines[k].name, l.name) != 0 || lines[k].from != l.from ||
-                         lines[k].to != l.to))
-            k++;
-        if (k == MOST_LINES)
-            k--; /* a file of countless odd names */
-        else if (k == n)
-            lines[n++] = l;
-        lines[k].n++;
-        lines[k].bytes += t->bytes;
-        lines[k].weighted += (t->importance || t->by_expert) && weighs(t->type);
+        line *l = line_of(lines, &n, t->from->name, t->from->type, t->type);
+        l->n++;
+        l->bytes += t->bytes;
+        l->weighted += (t->importance || t->by_expert) && weighs(t->type);
     }
     fprintf(to, "%-40s %6s  %-8s %-8s %13s\n", "tensors", "", "from", "to", "size");
     for (uint32_t k = 0; k < n; k++) {

@@ -14,7 +14,8 @@
 
 typedef struct planned {
     const origin *from;
-    quant_id type;
+    quant_id wanted; /* by recipe and rules   */
+    quant_id type;   /* what its rows allow   */
     uint64_t row_bytes, bytes;
     const imatrix_entry *importance;  /* of all matrices of the tensor, or NULL */
     const imatrix_entry **by_expert;  /* or one for each, some perhaps NULL     */
