@@ -152,9 +152,16 @@ LANES bool linear_refit(const linear *k, const piece *p, linear_fit *fit) {
     return true;
 }
 
+/* What a block of zeros leaves. */
+LANES float linear_nothing(const piece *p, int n) {
+    float sum = 0;
+    for (int i = 0; i < n; i++) sum += p->w[i] * (p->x[i] * p->x[i]);
+    return sum;
+}
+
 /* One value 256 times: the two integers whose product with a half float comes nearest. */
 LANES linear_fit linear_constant(const linear *k, const piece *p) {
-    linear_fit best = {.error = INFINITY};
+    linear_fit best = {.error = fabsf(p->x[0])};
     for (int sc = -k->limit; sc < k->limit; sc++) {
         if (sc > -k->limit / 2 && sc < k->limit / 2) continue;
         for (int code = 0; code <= (k->bell ? BELL - 1 : (int)(k->high - k->low)); code++) {
@@ -174,7 +181,7 @@ LANES linear_fit linear_constant(const linear *k, const piece *p) {
 LANES linear_fit linear_search(const linear *k, const piece *p) {
     if (piece_constant(p, 256)) return linear_constant(k, p);
     float real[16], top = 0;
-    linear_fit best = {.error = INFINITY}, fit = {.error = 0};
+    linear_fit best = {.error = linear_nothing(p, 256)}, fit = {.error = 0};
     for (int j = 0; j < 256 / k->part_values; j++) {
         const int at = j * k->part_values;
         real[j] = linear_alone(k, p->x + at, p->w + at);
@@ -227,6 +234,7 @@ LANES bool linear_32(const linear *k, const float *x, const float *weight, uint8
         }
     }
     const float scale = scale_stored(&p, real);
+    if (linear_errors(k, p.x, p.w, f8_all(scale))[0] > linear_nothing(&p, 32)) return false;
     for (int i = 0; i < 32; i++) code[i] = (uint8_t)linear_code(k, p.x[i], scale);
     put16(d, scale_bits(&p, real));
     put_halves(q, code);
