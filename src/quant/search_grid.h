@@ -261,7 +261,7 @@ LANES bool grid_search(const grid *k, const codebook *c, const piece *p, grid_fi
         const int at = 8 * k->group_cells * g;
         top = fmaxf(top, group_lines(k, c, p->x + at, p->w + at, lines + k->group_cells * g));
     }
-    fit->gain = 0, fit->d = 0;
+    memset(fit, 0, sizeof *fit);
     float d = 0;
     int nibble[16];
     /* The largest scale at nibble 15 and a half down to 11; then least squares. */
