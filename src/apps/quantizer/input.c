@@ -190,7 +190,9 @@ static status add_tensor(input *in, found f, err *e) {
             return add_pair(in, joined, f, find(in, other), e);
     }
     if (in->layout == LAYOUT_LLAMACPP && strncmp(name, "mtp.", 4) == 0) {
-        input_note(in, "%s is left out: this layout has no place for it", name);
+        if (!in->left_out)
+            input_note(in, "%s and its like are left out: this layout has no place for them", name);
+        in->left_out = true;
         return OK;
     }
     return add_whole(in, name, f, e);

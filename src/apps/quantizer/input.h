@@ -51,6 +51,7 @@ typedef struct input {
     uint32_t n_layers, n_experts;
     bool draft, behind; /* a draft block will be written; behind the trunk */
     bool moved;         /* it was elsewhere in the input */
+    bool left_out;      /* draft blocks of another kind were */
     buf notes;          /* remarks, each ending in a NUL */
     hash128 identity;   /* names, shapes, types, samples of all data, the time of the last change */
 
