@@ -37,14 +37,19 @@ LANES void f8_store(float *p, f8 v) { memcpy(p, &v, sizeof v); }
 /* Nearest integers, ties to even, for |x| < 2^22. */
 LANES f8 f8_round(f8 x) { return (x + f8_all(0x1.8p23f)) - f8_all(0x1.8p23f); }
 
-/* The first lane that has the least value. */
+/* The first lane that has the least value; halves first, so that few steps wait for each other and
+ * none is a guess of the processor. */
 LANES int f8_least(f8 v) {
-    float a[N_LANES];
+    float a[N_LANES], b[4];
+    int at[4];
     f8_store(a, v);
-    int at = 0;
-    for (int i = 1; i < N_LANES; i++)
-        if (a[i] < a[at]) at = i;
-    return at;
+    for (int i = 0; i < 4; i++) {
+        const int second = a[2 * i + 1] < a[2 * i];
+        b[i] = a[2 * i + second];
+        at[i] = 2 * i + second;
+    }
+    const int low = b[1] < b[0], high = 2 + (b[3] < b[2]);
+    return b[high] < b[low] ? at[high] : at[low];
 }
 
 #endif

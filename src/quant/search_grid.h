@@ -57,27 +57,32 @@ typedef struct choice {
     int flip;               /* the quad with a wrong sign, or -1                   */
 } choice;
 
+/* Sum of w[j] * g[j] over the values of a row, for eight rows; in *least the least product. */
+LANES f8 sum_products(const f8 *w, const f8 (*g)[MAX_ROWS / N_LANES], int v, int dims, f8 *least) {
+    const f8 t0 = w[0] * g[0][v], t1 = w[1] * g[1][v], t2 = w[2] * g[2][v], t3 = w[3] * g[3][v];
+    const f8 low = (t0 + t1) + (t2 + t3);
+    if (least) *least = f8_min(f8_min(t0, t1), f8_min(t2, t3));
+    if (dims == 4) return low;
+    const f8 t4 = w[4] * g[4][v], t5 = w[5] * g[5][v], t6 = w[6] * g[6][v], t7 = w[7] * g[7][v];
+    if (least) *least = f8_min(*least, f8_min(f8_min(t4, t5), f8_min(t6, t7)));
+    return low + ((t4 + t5) + (t6 + t7));
+}
+
+/* A and B apart: the eight factors of one sum stay in registers. */
 LANES void sum_rows(const grid *k, const codebook *c, const float *x, const float *w, row_sums *s,
                     bool flips) {
-    f8 wx[8], ww[8];
+    f8 wx[8], ww[8], least;
     for (int j = 0; j < k->dims; j++) {
         wx[j] = f8_all(w[j] * fabsf(x[j]));
         ww[j] = f8_all(w[j]);
     }
     for (int v = 0; v < k->n_rows / N_LANES; v++) {
-        f8 a = f8_all(0), b = f8_all(0), least = f8_all(INFINITY);
-        for (int j = 0; j < k->dims; j += 4) {
-            const f8 t0 = wx[j] * c->g[j][v], t1 = wx[j + 1] * c->g[j + 1][v];
-            const f8 t2 = wx[j + 2] * c->g[j + 2][v], t3 = wx[j + 3] * c->g[j + 3][v];
-            a += (t0 + t1) + (t2 + t3);
-            b += (ww[j] * c->gg[j][v] + ww[j + 1] * c->gg[j + 1][v]) +
-                 (ww[j + 2] * c->gg[j + 2][v] + ww[j + 3] * c->gg[j + 3][v]);
-            if (flips) least = f8_min(least, f8_min(f8_min(t0, t1), f8_min(t2, t3)));
-        }
+        const f8 a = sum_products(wx, c->g, v, k->dims, flips ? &least : NULL);
         s->a[v] = a;
-        s->b[v] = b;
         if (flips) s->flipped[v] = a - (least + least);
     }
+    for (int v = 0; v < k->n_rows / N_LANES; v++)
+        s->b[v] = sum_products(ww, c->gg, v, k->dims, NULL);
 }
 
 /* The best rows at four scales: most of 2 * scale * a - scale^2 * b, scaled by 1 / scale. */
