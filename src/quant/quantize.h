@@ -7,7 +7,7 @@
  * I1  A block depends on its own values and weights only: not on threads, not on the rows around.
  * I2  Every result is legal: what is read back is finite for finite input. Values that are not
  *     finite are the caller's to refuse.
- * I3  No state, no allocation beyond the stack: any number of threads at once.
+ * I3  No state, no allocation beyond 128 KiB of stack: any number of threads at once.
  * I4  Every instruction set writes the same bytes.
  */
 #ifndef DS4_QUANT_QUANTIZE_H
