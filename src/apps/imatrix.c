@@ -62,7 +62,7 @@ static bool is_stopped(void *self) {
 /* One run over one text. */
 typedef struct run {
     const options *o;
-    imatrix before; /* of files that were merged in, or of the run that this one goes on from */
+    imatrix total; /* files that were merged in, or the run that this one goes on from; and what came since */
     model *m;
     tokenizer *vocab;
     collector *sums;
@@ -70,6 +70,7 @@ typedef struct run {
     tokens ids;
     char dataset[256]; /* the text's name and hash */
     uint32_t chunk, n_chunks, done;
+    uint32_t chunks_merged;
 } run;
 
 /* ------------------------------------------------------------------ what goes in */
@@ -100,58 +101,46 @@ static status cut(run *r, err *e) {
 
 static status go_on_from(run *r, err *e) {
     const options *o = r->o;
-    const status st = imatrix_read(&r->before, o->out, e);
+    const status st = imatrix_read(&r->total, o->out, e);
     if (st != OK) return st;
-    if (r->before.chunk_size != r->chunk)
-        return fail(e, E_USAGE, "--resume: %s was made with --chunk %u", o->out, r->before.chunk_size);
-    const char *name = r->before.datasets.n ? (const char *)r->before.datasets.data : "";
-    if (strcmp(name, r->dataset) != 0 || r->before.datasets.n != strlen(r->dataset) + 1)
+    if (r->total.chunk_size != r->chunk)
+        return fail(e, E_USAGE, "--resume: %s was made with --chunk %u", o->out, r->total.chunk_size);
+    const char *name = r->total.datasets.n ? (const char *)r->total.datasets.data : "";
+    if (strcmp(name, r->dataset) != 0 || r->total.datasets.n != strlen(r->dataset) + 1)
         return fail(e, E_USAGE, "--resume: %s was made from another text (%.100s)", o->out, name);
-    r->done = r->before.chunks;
+    r->done = r->total.chunks;
     return OK;
 }
 
 /* ------------------------------------------------------------------ what comes out */
 
-static status save(const run *r, err *e) {
-    imatrix all = {0};
-    status st = imatrix_merge(&all, &r->before, e);
-    if (st == OK && r->sums) st = collector_add(r->sums, &all, e);
-    if (st == OK && r->sums) {
-        all.chunks = r->done + (r->o->resume ? 0 : r->before.chunks);
-        all.chunk_size = r->chunk;
-        if (!imatrix_dataset(&all, r->dataset)) st = fail(e, E_NOMEM, "out of memory");
+static status save(run *r, err *e) {
+    if (r->sums) {
+        r->total.chunks = r->chunks_merged + r->done;
+        r->total.chunk_size = r->chunk;
+        if (!imatrix_dataset(&r->total, r->dataset)) return fail(e, E_NOMEM, "out of memory");
     }
-    if (st == OK && all.n == 0) st = fail(e, E_FORMAT, "nothing was measured");
-    if (st == OK) st = imatrix_write(&all, r->o->out, (imatrix_form)r->o->form, e);
-    imatrix_free(&all);
-    return st;
+    if (r->total.n == 0) return fail(e, E_FORMAT, "nothing was measured");
+    return imatrix_write(&r->total, r->o->out, (imatrix_form)r->o->form, e);
 }
 
 /* Experts that no row met have no importance of their own: whoever quantises counts their columns alike. */
 static void tell_gaps(const run *r) {
-    imatrix all = {0};
-    err ignored;
     uint64_t planes = 0, silent = 0;
     uint32_t met = 0, known = 0;
-    if (imatrix_merge(&all, &r->before, &ignored) == OK &&
-        collector_add(r->sums, &all, &ignored) == OK) {
-        for (size_t i = 0; i < all.n; i++) {
-            uint64_t none = 0;
-            for (uint64_t k = 0; k < all.entries[i].n_mats; k++) none += all.entries[i].counts[k] == 0;
-            if (all.entries[i].n_mats == 1) continue;
-            planes += all.entries[i].n_mats;
-            silent += none;
-            if (none)
-                say_note("%s: %" PRIu64 " of %" PRIu64 " experts met no token", all.entries[i].name, none,
-                         all.entries[i].n_mats);
-        }
-        if (silent)
-            say_note("%" PRIu64 " of %" PRIu64 " matrices of experts were never used: their columns will count "
-                     "alike; more text, or more varied text, reaches more of them",
-                     silent, planes);
+    for (size_t i = 0; i < r->total.n; i++) {
+        const imatrix_entry *x = &r->total.entries[i];
+        uint64_t none = 0;
+        if (x->n_mats == 1) continue;
+        for (uint64_t k = 0; k < x->n_mats; k++) none += x->counts[k] == 0;
+        planes += x->n_mats;
+        silent += none;
+        if (none) say_note("%s: %" PRIu64 " of %" PRIu64 " experts met no token", x->name, none, x->n_mats);
     }
-    imatrix_free(&all);
+    if (silent)
+        say_note("%" PRIu64 " of %" PRIu64 " matrices of experts were never used: their columns will count alike; "
+                 "more text, or more varied text, reaches more of them",
+                 silent, planes);
     collector_count(r->sums, &met, &known);
     if (met < known)
         say_note("%u of %u matrices met no token%s", known - met, known,
@@ -184,7 +173,7 @@ static status run_chunks(run *r, err *e) {
     progress_base(&bar, (uint64_t)r->done * r->chunk);
     while (r->done < r->n_chunks && st == OK) {
         st = run_chunk(r, r->done, e);
-        if (st == OK) st = collector_check(r->sums, e);
+        if (st == OK) st = collector_drain(r->sums, &r->total, e);
         if (st != OK) break;
         r->done++;
         progress_to(&bar, (uint64_t)r->done * r->chunk);
@@ -221,8 +210,10 @@ static status measure(run *r, err *e) {
     if (st == OK && o->resume) st = go_on_from(r, e);
     if (st == OK) st = cut(r, e);
     if (st != OK) return st;
+    const uint32_t first = r->done;
+    if (!o->resume) r->chunks_merged = r->total.chunks;
     st = run_chunks(r, e);
-    if (st == E_CANCELLED && r->done > (o->resume ? r->before.chunks : 0)) {
+    if (st == E_CANCELLED && r->done > first) {
         err other;
         const bool good = save(r, &other) == OK;
         say_note("stopped after %u of %u chunks%s", r->done, r->n_chunks,
@@ -240,7 +231,7 @@ static status merge_files(run *r, err *e) {
     for (size_t i = 0; i < r->o->merge.n && st == OK; i++) {
         imatrix one = {0};
         st = imatrix_read(&one, r->o->merge.at[i], e);
-        if (st == OK) st = imatrix_merge(&r->before, &one, e);
+        if (st == OK) st = imatrix_merge(&r->total, &one, e);
         imatrix_free(&one);
     }
     return st;
@@ -268,7 +259,7 @@ static status work(const options *o, err *e) {
     tok_free(r.vocab);
     tokens_free(&r.ids);
     model_close(r.m);
-    imatrix_free(&r.before);
+    imatrix_free(&r.total);
     return st;
 }
 

@@ -107,10 +107,10 @@ status collector_check(const collector *c, err *e) {
     return c->failed ? fail(e, E_NOMEM, "out of memory for the statistics of one more tensor") : OK;
 }
 
-status collector_add(const collector *c, imatrix *into, err *e) {
+status collector_drain(collector *c, imatrix *into, err *e) {
     status st = collector_check(c, e);
     for (uint32_t i = 0; i < c->n && st == OK; i++) {
-        const tally *y = &c->at[i];
+        tally *y = &c->at[i];
         char name[1024];
         imatrix_entry *x;
         if (!y->sums) continue;
@@ -119,10 +119,11 @@ status collector_add(const collector *c, imatrix *into, err *e) {
         name[y->t->name.n] = 0;
         st = imatrix_add(into, name, y->t->ne[0], y->t->ne[2], &x, e);
         if (st != OK) break;
-        for (uint64_t k = 0; k < y->t->ne[0] * y->t->ne[2]; k++)
-            x->sums[k] = (float)(x->sums[k] + y->sums[k]);
-        for (uint64_t k = 0; k < y->t->ne[2]; k++)
-            x->counts[k] = (float)(x->counts[k] + y->counts[k]);
+        const uint64_t planes = y->t->ne[2], n = y->t->ne[0] * planes;
+        for (uint64_t k = 0; k < n; k++) x->sums[k] = (float)(x->sums[k] + y->sums[k]);
+        for (uint64_t k = 0; k < planes; k++) x->counts[k] = (float)(x->counts[k] + y->counts[k]);
+        memset(y->sums, 0, n * sizeof *y->sums);
+        memset(y->counts, 0, planes * sizeof *y->counts);
     }
     return st;
 }

@@ -6,7 +6,8 @@
  *
  * A matrix is known by where its data lies in the mapped file, so what the engine calls it does not
  * matter; two matrices side by side in one tensor (nextn.eh_proj) each have their columns of it.
- * Sums are float64 and added in the order of the rows: the same text gives the same file.
+ * Sums are float64 and added in the order of the rows. Whoever drains after each chunk gets the same
+ * file however the chunks were spread over runs: what is rounded to float32 is the same then.
  *
  * I1  Tensors that no row ever met have no entry; planes that none met have count 0.
  * I2  Memory is taken when a tensor is met first: planes * columns * 8 bytes.
@@ -30,8 +31,8 @@ observer collector_observer(collector *c);
 /* E_NOMEM once memory for a tensor was missing; what it gathered is not whole then. */
 status collector_check(const collector *c, err *e);
 
-/* Adds all that was met so far to `into`. */
-status collector_add(const collector *c, imatrix *into, err *e);
+/* Adds all that was met since the last time to `into`. */
+status collector_drain(collector *c, imatrix *into, err *e);
 
 /* Tensors of matrices that the engine multiplies with: met by rows, and all of them. */
 void collector_count(const collector *c, uint32_t *met, uint32_t *all);

@@ -70,7 +70,7 @@ static double furthest(const imatrix *a, const imatrix *b) {
 TEST(each_token_meets_each_matrix_once_and_as_many_experts_as_are_used) {
     rig g;
     imatrix im = {0};
-    REQUIRE(rig_open(&g, 64, 2, true) && feed(&g, 0, TOKENS) && collector_add(g.sums, &im, &g.e) == OK);
+    REQUIRE(rig_open(&g, 64, 2, true) && feed(&g, 0, TOKENS) && collector_drain(g.sums, &im, &g.e) == OK);
     const shape *s = model_shape(g.m);
     for (size_t i = 0; i < im.n; i++) {
         const imatrix_entry *x = &im.entries[i];
@@ -98,7 +98,7 @@ TEST(the_draft_block_is_met_only_when_it_runs) {
     rig g;
     imatrix im = {0};
     uint32_t met, all;
-    REQUIRE(rig_open(&g, 64, 2, false) && feed(&g, 0, 64) && collector_add(g.sums, &im, &g.e) == OK);
+    REQUIRE(rig_open(&g, 64, 2, false) && feed(&g, 0, 64) && collector_drain(g.sums, &im, &g.e) == OK);
     for (size_t i = 0; i < im.n; i++) CHECK(strncmp(im.entries[i].name, "mtp.", 4) != 0);
     collector_count(g.sums, &met, &all);
     CHECK(met == im.n && all > met);
@@ -109,8 +109,8 @@ TEST(the_draft_block_is_met_only_when_it_runs) {
 TEST(neither_batches_nor_threads_change_what_is_measured) {
     rig a, b;
     imatrix x = {0}, y = {0};
-    REQUIRE(rig_open(&a, 1, 1, false) && feed(&a, 0, TOKENS) && collector_add(a.sums, &x, &a.e) == OK);
-    REQUIRE(rig_open(&b, 128, 3, false) && feed(&b, 0, TOKENS) && collector_add(b.sums, &y, &b.e) == OK);
+    REQUIRE(rig_open(&a, 1, 1, false) && feed(&a, 0, TOKENS) && collector_drain(a.sums, &x, &a.e) == OK);
+    REQUIRE(rig_open(&b, 128, 3, false) && feed(&b, 0, TOKENS) && collector_drain(b.sums, &y, &b.e) == OK);
     CHECK_SAY(furthest(&x, &y) < 1e-6, "%g", furthest(&x, &y));
     imatrix_free(&x), imatrix_free(&y);
     rig_close(&a), rig_close(&b);
@@ -123,10 +123,10 @@ TEST(two_halves_merged_are_the_whole_and_a_file_keeps_it) {
     const int fd = mkstemp(path);
     REQUIRE(fd >= 0);
     close(fd);
-    REQUIRE(rig_open(&a, 64, 2, false) && feed(&a, 0, 90) && collector_add(a.sums, &x, &a.e) == OK);
-    REQUIRE(rig_open(&b, 64, 2, false) && feed(&b, 500, 80) && collector_add(b.sums, &y, &b.e) == OK);
+    REQUIRE(rig_open(&a, 64, 2, false) && feed(&a, 0, 90) && collector_drain(a.sums, &x, &a.e) == OK);
+    REQUIRE(rig_open(&b, 64, 2, false) && feed(&b, 500, 80) && collector_drain(b.sums, &y, &b.e) == OK);
     REQUIRE(rig_open(&whole, 64, 2, false) && feed(&whole, 0, 90) && feed(&whole, 500, 80));
-    REQUIRE(collector_add(whole.sums, &z, &whole.e) == OK && imatrix_merge(&x, &y, &a.e) == OK);
+    REQUIRE(collector_drain(whole.sums, &z, &whole.e) == OK && imatrix_merge(&x, &y, &a.e) == OK);
     CHECK_SAY(furthest(&x, &z) < 1e-6, "%g", furthest(&x, &z));
     CHECK(imatrix_write(&z, path, IMATRIX_GGUF, &a.e) == OK && imatrix_read(&back, path, &a.e) == OK);
     CHECK(furthest(&z, &back) == 0);
@@ -157,7 +157,7 @@ static void see_one(void *self, const matrix *w, uint32_t plane, const float *x,
 TEST(the_sums_are_those_of_the_rows_that_pass_by) {
     rig g;
     imatrix im = {0};
-    REQUIRE(rig_open(&g, 64, 2, false) && feed(&g, 0, TOKENS) && collector_add(g.sums, &im, &g.e) == OK);
+    REQUIRE(rig_open(&g, 64, 2, false) && feed(&g, 0, TOKENS) && collector_drain(g.sums, &im, &g.e) == OK);
     engine *second;
     plain p = {.w = &model_weights(g.m)->layers[2].routed.down};
     const engine_options o = {.backend = "cpu", .threads = 1, .batch = 32, .context = 1024, .watch = {see_one, &p}};
