@@ -54,7 +54,7 @@ SCRIPTS := $(patsubst %.sh,$(B)/test/%,$(wildcard tests/*_test.sh))
 TESTS   := $(patsubst %.c,$(B)/test/%,$(UNIT))
 HELPERS := $(patsubst %.c,$(B)/test/%,$(filter-out %_test.c,$(wildcard tests/*.c)))
 FUZZERS := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ))
-DATA    := $(patsubst tests/%,$(B)/%,$(patsubst %.xz,%,$(shell find tests/data -type f 2>/dev/null)))
+DATA    := $(patsubst tests/%,$(B)/data/%,$(patsubst tests/data/%,tests/%,$(patsubst %.xz,%,$(shell find tests/data tests/mini -type f 2>/dev/null))))
 
 all: $(BINS) $(PUBLIC) $(EXAMPLES)
 	@echo "backends: cpu"
@@ -106,6 +106,10 @@ $(B)/examples/%: $(B)/obj/examples/%.o $(B)/libds4.a
 	$(link) $(LDLIBS)
 $(B)/fuzz/%: $(B)/obj/%.o $(B)/libcore.a
 	$(link) $(LDLIBS) -fsanitize=fuzzer
+$(B)/data/mini/%: tests/mini/%.xz
+	@mkdir -p $(@D); xz -dc $< >$@.tmp && mv $@.tmp $@
+$(B)/data/mini/%: tests/mini/%
+	@mkdir -p $(@D); cp $< $@
 $(B)/data/%: tests/data/%.xz
 	@mkdir -p $(@D); xz -dc $< >$@.tmp && mv $@.tmp $@
 $(B)/data/%: tests/data/%

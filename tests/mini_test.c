@@ -1,7 +1,7 @@
 /* The bundled model, models/ds4-mini.gguf: is it what its card says, and does the engine compute
  * what another implementation computes from the same file?
  *
- * tests/data/mini holds logits of transformers in float32 on the weights of that very file, made by
+ * tests/mini holds logits of transformers in float32 on the weights of that very file, made by
  * tools/mini/compare_hf.py and cut down by tools/mini/sample_rows.py:
  *
  *     prompts.json   {"prompts": [{"tokens": [...], "rows": [...],

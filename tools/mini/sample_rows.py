@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """sample_rows: the part of compare_hf.py's logits that is kept with the tests.
 
-    python3 tools/mini/sample_rows.py PROMPTS.json REFERENCE tests/data/mini 1 12 13 14
+    python3 tools/mini/sample_rows.py PROMPTS.json REFERENCE tests/mini 1 12 13 14
 
 REFERENCE is the folder that compare_hf.py wrote; the numbers say which prompts. Two files are made:
 
