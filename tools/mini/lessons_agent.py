@@ -48,7 +48,7 @@ def some_path(rng):
     if kind < 0.6:
         return text_name(rng)
     return f"{one(rng, tw.FOLDERS)}/{text_name(rng)}" if kind < 0.8 else \
-        f"/{one(rng, ('tmp', 'home', 'work'))}/{text_name(rng)}"
+        f"/{one(rng, ('tmp', 'home', 'srv'))}/{text_name(rng)}"
 
 
 def line_of(rng):

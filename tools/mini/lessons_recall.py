@@ -172,9 +172,39 @@ def find_it_in_a_short_text(rng, thinking):
     return recall(rng, thinking, rng.randint(100, 900))
 
 
-@skill("recall.long", weight=1.5, long=True)
+@skill("recall.long", weight=3, long=True)
 def find_it_in_a_long_text(rng, thinking, tokens):
     return recall(rng, thinking, tokens)
+
+
+def asked_and_answered(rng, form, key, value, plant, thinking):
+    """(question, reply) about one pair of a form, as `recall` has them."""
+    _, _, _, questions, answers = form
+    reply = assistant(answers.format(k=key, v=value),
+                      f"The text says: {plant.format(k=key, v=value)}" if thinking else "",
+                      expect=contains(value))
+    return one(rng, questions).format(k=key), reply
+
+
+@skill("recall.many", weight=4, long=True)
+def find_many_things_in_a_long_text(rng, thinking, tokens):
+    """Pairs of several forms in one text, and a question for most of them: what teaches looking far
+    back best, since a long text is paid for once."""
+    forms = rng.sample(FORMS, rng.randint(2, 5))
+    pairs, taken = [], set()
+    wanted = rng.randint(4, 16)
+    while len(pairs) < wanted:
+        form = one(rng, forms)
+        key, value = form[0](rng), form[1](rng)
+        if key not in taken and value not in taken:
+            taken |= {key, value}
+            pairs.append((form, key, value, one(rng, form[2])))
+    blocks = filler.document(rng, max(tokens - 30 * wanted - 30 * min(wanted, 10), 20))
+    text = planted(rng, blocks, [plant.format(k=k, v=v) for _, k, v, plant in pairs])
+    asked = rng.sample(pairs, rng.randint(min(4, wanted), min(wanted, 10)))
+    turns = [asked_and_answered(rng, *pair, thinking) for pair in asked]
+    return Case(f"{[(k, v) for _, k, v, _ in asked]}", arranged(rng, thinking, text, turns),
+                joinable=False)
 
 
 # ---- a line word for word ----------------------------------------------------------------------
