@@ -40,15 +40,42 @@ const dot_set *dot_scalar(void) { return &scalar; }
 
 /* __builtin_cpu_supports also asks the system whether it keeps the wide registers, but not every
  * compiler lets it be asked for F16C: that is bit 29 of what leaf 1 says. */
-const dot_set *dot_best(void) {
+static bool has_avx2(void) {
     unsigned a, b, c = 0, d;
     const bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1);
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    return avx2 && f16c ? dot_avx2() : &scalar;
+    return f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+/* Each set that is there has all that those before it have. */
+const dot_set *dot_set_at(size_t i) {
+    if (i == 0) return &scalar;
+    return i == 1 && has_avx2() ? dot_avx2() : NULL;
 }
 
 #else
 
-const dot_set *dot_best(void) { return &scalar; }
+const dot_set *dot_set_at(size_t i) { return i == 0 ? &scalar : NULL; }
 
 #endif
+
+const dot_set *dot_best(void) {
+    const dot_set *best = &scalar, *next;
+    for (size_t i = 1; (next = dot_set_at(i)); i++) best = next;
+    return best;
+}
+
+void dot_tile(const dot_set *set, const quant_type *t, const void *w, size_t w_stride, uint32_t n_w,
+              const q8_rows *a, const uint32_t *rows, uint32_t n_a, size_t n, float *out,
+              size_t out_stride) {
+    if (set->tile[t->id]) {
+        set->tile[t->id](w, w_stride, n_w, a, rows, n_a, n, out, out_stride);
+        return;
+    }
+    const dot_fn dot = set->fast[t->id];
+    for (uint32_t o = 0; o < n_w; o++) {
+        for (uint32_t i = 0; i < n_a; i++) {
+            const q8_row x = q8_rows_at(a, rows ? rows[i] : i);
+            out[i * out_stride + o] = dot((const uint8_t *)w + o * w_stride, &x, n);
+        }
+    }
+}

@@ -11,7 +11,11 @@
  *   fast    block formats meet activations rounded to 8 bits once a stage (q8 rows, below) in
  *           integer arithmetic; F32, F16 and BF16 weights meet float32 activations.
  *
+ * Many activation rows meet a weight row at once in a tile, which decodes the weights only once.
+ *
  * I1  A product depends on its two rows only: not on what is computed beside it, nor on the thread.
+ *     A tile gives the bits of the fast product of its set, whatever its size: what was computed
+ *     for a whole prompt and what for one token are the same numbers.
  * I2  dequant() and the dots read blocks by value (no alignment needed) and accept any bytes
  *     without fault.
  */
@@ -65,10 +69,32 @@ typedef struct q8_row {
 /* Products of `n` values: w is a row of weights, a the activations. */
 typedef float (*dot_fn)(const void *w, const q8_row *a, size_t n);
 
+/* Rows of activations: row r begins at x + r * stride and q + r * q_stride; q_stride / 32 scales
+ * and q_stride / 16 sums a row. */
+typedef struct q8_rows {
+    const float *x;
+    const int8_t *q;
+    const float *d;
+    const int16_t *sum16;
+    size_t stride, q_stride;
+} q8_rows;
+
+static inline q8_row q8_rows_at(const q8_rows *a, size_t r) {
+    return (q8_row){a->x + r * a->stride, a->q + r * a->q_stride, a->d + r * (a->q_stride / 32),
+                    a->sum16 + r * (a->q_stride / 16)};
+}
+
+/* out[i * out_stride + o] = row o of the weights . activation row rows[i] (rows NULL: row i), for
+ * o < n_w and i < n_a; rows of weights are w_stride bytes apart and have n values. */
+typedef void (*tile_fn)(const void *w, size_t w_stride, uint32_t n_w, const q8_rows *a,
+                        const uint32_t *rows, uint32_t n_a, size_t n, float *out,
+                        size_t out_stride);
+
 /* The products one instruction set offers. */
 typedef struct dot_set {
     const char *isa;                        /* "scalar", "avx2"                       */
     dot_fn fast[QUANT_IDS];                 /* by quant_id; NULL: not computed with   */
+    tile_fn tile[QUANT_IDS];                /* NULL: use fast, pair by pair           */
     float (*f32)(const float *w, const float *x, size_t n);    /* float32 sums        */
     float (*exact)(const float *w, const float *x, size_t n);  /* float64 sums        */
     /* Fills the parts of a q8_row; n % 32 == 0. */
@@ -79,6 +105,12 @@ typedef struct dot_set {
 
 const dot_set *dot_scalar(void);
 const dot_set *dot_best(void);              /* the fastest here; asks the processor: call once */
+const dot_set *dot_set_at(size_t i);        /* all sets that run here, the slowest (scalar) first;
+                                             * NULL behind the last                            */
+/* A tile of a type with any set, as tile_fn has it. */
+void dot_tile(const dot_set *set, const quant_type *t, const void *w, size_t w_stride, uint32_t n_w,
+              const q8_rows *a, const uint32_t *rows, uint32_t n_a, size_t n, float *out,
+              size_t out_stride);
 
 /* Half formats, exact both ways (ties to even on the way down). */
 float f16_to_f32(uint16_t h);

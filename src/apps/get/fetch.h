@@ -17,7 +17,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
-#include "apps/get/sha256.h"
+#include "apps/lib/sha256.h"
 #include "base/status.h"
 
 typedef struct fetch_options {

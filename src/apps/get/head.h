@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "apps/get/sha256.h"
+#include "apps/lib/sha256.h"
 #include "base/status.h"
 
 enum { HEAD_NAME = 256, HEAD_LINE = 4096 };

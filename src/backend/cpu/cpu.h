@@ -29,7 +29,7 @@ typedef struct acts {
 
 typedef struct cpu_scratch { /* one a thread */
     float *weights; /* a dequantised row of weights                         */
-    float *results; /* [2][rows K] products of one output with many rows    */
+    float *results; /* [2][rows K][CPU_OUTPUTS] products of a tile          */
     uint32_t *rows; /* [rows K]                                             */
     float *scores;  /* indexer scores of a row and a copy: 2 max_context / 4 */
     float *tile;    /* CPU_TILE cached rows as float32                      */
@@ -80,6 +80,7 @@ struct backend {
 enum {
     CPU_TILE = 32, /* cached rows looked at together: 64 KB of float32 at head_dim 512, so they stay in L2 */
     CPU_HEADS = 8, /* heads that share a tile in one piece of work */
+    CPU_OUTPUTS = 32, /* outputs of a matrix in one piece of work: a multiple of every kernel's tile */
 };
 
 /* device.c */
@@ -94,10 +95,10 @@ acts acts_columns(const acts *a, uint32_t first, uint32_t cols); /* a view; firs
 /* out[i * out_stride + o] = W[o] . a[i] for outputs first_out..first_out+n_out-1 (o counts from 0) and all rows. */
 void cpu_matmul(backend *b, const matrix *w, uint32_t first_out, uint32_t n_out, acts *a, float *out,
                 size_t out_stride);
-/* One output: out[i] = W[plane][o] . a[rows[i]], i < n (rows NULL: row i). For use inside a loop of the pool, after
- * acts_ready. */
-void cpu_dot_rows(const backend *b, const matrix *w, uint32_t plane, uint32_t o, const acts *a,
-                  const uint32_t *rows, uint32_t n, float *out, size_t out_stride, uint32_t thread);
+/* A tile: out[i * out_stride + k] = W[plane][o + k] . a[rows[i]], k < n_out, i < n (rows NULL: row i). For use inside a
+ * loop of the pool, after acts_ready. */
+void cpu_tile(const backend *b, const matrix *w, uint32_t plane, uint32_t o, uint32_t n_out, const acts *a,
+              const uint32_t *rows, uint32_t n, float *out, size_t out_stride, uint32_t thread);
 /* Two rows of float32 numbers: in float64 under --exact. */
 float cpu_dot(const backend *b, const float *x, const float *y, uint32_t n);
 

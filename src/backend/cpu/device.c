@@ -47,7 +47,7 @@ static void take_scratch(backend *b, bool *ok, uint32_t threads) {
     for (uint32_t i = 0; i < threads && *ok; i++) {
         cpu_scratch *c = b->counting ? &counted : &b->scratch[i];
         c->weights = take(b, ok, sizeof(float), 1, cols);
-        c->results = take(b, ok, sizeof(float), 2, slots);
+        c->results = take(b, ok, sizeof(float), 2 * CPU_OUTPUTS, slots);
         c->rows = take(b, ok, sizeof(uint32_t), 1, slots);
         c->scores = take(b, ok, sizeof(float), 2, s->ix_heads ? b->max_context / 4 + 1 : 1);
         c->tile = take(b, ok, sizeof(float), CPU_TILE, larger(s->head_dim, s->ix_dim));

@@ -37,60 +37,84 @@ typedef struct expert_job {
     const layer *l;
 } expert_job;
 
-/* One inner value of one expert, for all its rows. */
-static void inner_of_expert(const expert_job *j, uint32_t e, uint32_t o, cpu_scratch *mine, uint32_t thread) {
+/* Inner values o..o+n_out-1 of one expert, for all its rows. */
+static void inner_of_expert(const expert_job *j, uint32_t e, uint32_t o, uint32_t n_out, uint32_t thread) {
     const backend *b = j->b;
     const shape *s = b->s;
     const uint32_t at = b->group_at[e], n = b->group_at[e + 1] - at;
     const uint32_t *slots = b->group_slot + at;
-    float *gate = mine->results, *up = mine->results + (size_t)b->max_rows * s->n_used;
-    uint32_t *rows = mine->rows;
+    float *gate = b->scratch[thread].results, *up = gate + (size_t)b->max_rows * s->n_used * CPU_OUTPUTS;
+    uint32_t *rows = b->scratch[thread].rows;
     for (uint32_t i = 0; i < n; i++) rows[i] = slots[i] / s->n_used;
-    cpu_dot_rows(b, &j->l->w->routed.gate, e, o, &b->a_input, rows, n, gate, 1, thread);
-    cpu_dot_rows(b, &j->l->w->routed.up, e, o, &b->a_input, rows, n, up, 1, thread);
-    for (uint32_t i = 0; i < n; i++)
-        b->inner[(size_t)slots[i] * s->ff_dim + o] =
-            b->expert_weight[slots[i]] * swiglu(gate[i], up[i], j->l->clamp_routed);
+    cpu_tile(b, &j->l->w->routed.gate, e, o, n_out, &b->a_input, rows, n, gate, CPU_OUTPUTS, thread);
+    cpu_tile(b, &j->l->w->routed.up, e, o, n_out, &b->a_input, rows, n, up, CPU_OUTPUTS, thread);
+    for (uint32_t i = 0; i < n; i++) {
+        float *to = b->inner + (size_t)slots[i] * s->ff_dim + o;
+        const float *g = gate + (size_t)i * CPU_OUTPUTS, *u = up + (size_t)i * CPU_OUTPUTS;
+        for (uint32_t k = 0; k < n_out; k++)
+            to[k] = b->expert_weight[slots[i]] * swiglu(g[k], u[k], j->l->clamp_routed);
+    }
 }
 
-static void inner_of_shared(const expert_job *j, uint32_t o, cpu_scratch *mine, uint32_t thread) {
+static void inner_of_shared(const expert_job *j, uint32_t o, uint32_t n_out, uint32_t thread) {
     const backend *b = j->b;
     const uint32_t n = b->x->n_rows, width = b->s->n_shared * b->s->ff_dim;
-    float *gate = mine->results, *up = mine->results + n;
-    cpu_dot_rows(b, &j->l->w->shared.gate, 0, o, &b->a_input, NULL, n, gate, 1, thread);
-    cpu_dot_rows(b, &j->l->w->shared.up, 0, o, &b->a_input, NULL, n, up, 1, thread);
+    float *gate = b->scratch[thread].results, *up = gate + (size_t)n * CPU_OUTPUTS;
+    cpu_tile(b, &j->l->w->shared.gate, 0, o, n_out, &b->a_input, NULL, n, gate, CPU_OUTPUTS, thread);
+    cpu_tile(b, &j->l->w->shared.up, 0, o, n_out, &b->a_input, NULL, n, up, CPU_OUTPUTS, thread);
     for (uint32_t r = 0; r < n; r++)
-        b->shared_inner[(size_t)r * width + o] = swiglu(gate[r], up[r], j->l->clamp_shared);
+        for (uint32_t k = 0; k < n_out; k++)
+            b->shared_inner[(size_t)r * width + o + k] =
+                swiglu(gate[(size_t)r * CPU_OUTPUTS + k], up[(size_t)r * CPU_OUTPUTS + k], j->l->clamp_shared);
 }
 
-/* Pieces: the inner values of all active experts, then those of the shared one. */
+static uint32_t tiles_of(uint32_t n) { return (n + CPU_OUTPUTS - 1) / CPU_OUTPUTS; }
+static uint32_t tile_size(uint32_t n, uint32_t tile) {
+    const uint32_t left = n - tile * CPU_OUTPUTS;
+    return left < CPU_OUTPUTS ? left : CPU_OUTPUTS;
+}
+
+/* Pieces: the tiles of inner values of all active experts, then those of the shared one. */
 static void inner_pieces(void *ctx, size_t begin, size_t end, uint32_t thread) {
     const expert_job *j = ctx;
     const backend *b = j->b;
-    const size_t ff = b->s->ff_dim, routed = b->n_active * ff;
+    const uint32_t ff = b->s->ff_dim, per = tiles_of(ff);
     for (size_t i = begin; i < end; i++) {
-        if (i < routed) inner_of_expert(j, b->active[i / ff], (uint32_t)(i % ff), &b->scratch[thread], thread);
-        else inner_of_shared(j, (uint32_t)(i - routed), &b->scratch[thread], thread);
+        const uint32_t e = (uint32_t)(i / per);
+        if (e < b->n_active) {
+            const uint32_t t = (uint32_t)(i % per);
+            inner_of_expert(j, b->active[e], t * CPU_OUTPUTS, tile_size(ff, t), thread);
+        } else {
+            const uint32_t t = (uint32_t)(i - (size_t)b->n_active * per);
+            inner_of_shared(j, t * CPU_OUTPUTS, tile_size(b->s->n_shared * ff, t), thread);
+        }
+    }
+}
+
+static void output_tile(const expert_job *j, uint32_t o, uint32_t n_out, uint32_t thread) {
+    const backend *b = j->b;
+    const shape *s = b->s;
+    const uint32_t n = b->x->n_rows;
+    float *part = b->scratch[thread].results;
+    for (uint32_t r = 0; r < n; r++) memset(b->output + (size_t)r * s->d_model + o, 0, n_out * sizeof(float));
+    for (uint32_t i = 0; i <= b->n_active; i++) {
+        const bool shared = i == b->n_active;
+        const uint32_t e = shared ? 0 : b->active[i], at = shared ? 0 : b->group_at[e];
+        const uint32_t m = shared ? n : b->group_at[e + 1] - at;
+        const uint32_t *slots = b->group_slot + at;
+        if (shared) cpu_tile(b, &j->l->w->shared.down, 0, o, n_out, &b->a_shared, NULL, m, part, CPU_OUTPUTS, thread);
+        else cpu_tile(b, &j->l->w->routed.down, e, o, n_out, &b->a_inner, slots, m, part, CPU_OUTPUTS, thread);
+        for (uint32_t k = 0; k < m; k++) {
+            float *to = b->output + (size_t)(shared ? k : slots[k] / s->n_used) * s->d_model + o;
+            for (uint32_t d = 0; d < n_out; d++) to[d] += part[(size_t)k * CPU_OUTPUTS + d];
+        }
     }
 }
 
 static void output_pieces(void *ctx, size_t begin, size_t end, uint32_t thread) {
     const expert_job *j = ctx;
-    const backend *b = j->b;
-    const shape *s = b->s;
-    const uint32_t n = b->x->n_rows;
-    float *part = b->scratch[thread].results, *sum = part + (size_t)b->max_rows * s->n_used;
-    for (size_t d = begin; d < end; d++) {
-        memset(sum, 0, n * sizeof *sum);
-        for (uint32_t i = 0; i < b->n_active; i++) {
-            const uint32_t e = b->active[i], at = b->group_at[e], m = b->group_at[e + 1] - at;
-            const uint32_t *slots = b->group_slot + at;
-            cpu_dot_rows(b, &j->l->w->routed.down, e, (uint32_t)d, &b->a_inner, slots, m, part, 1, thread);
-            for (uint32_t k = 0; k < m; k++) sum[slots[k] / s->n_used] += part[k];
-        }
-        cpu_dot_rows(b, &j->l->w->shared.down, 0, (uint32_t)d, &b->a_shared, NULL, n, part, 1, thread);
-        for (uint32_t r = 0; r < n; r++) b->output[(size_t)r * s->d_model + d] = sum[r] + part[r];
-    }
+    for (size_t i = begin; i < end; i++)
+        output_tile(j, (uint32_t)i * CPU_OUTPUTS, tile_size(j->b->s->d_model, (uint32_t)i), thread);
 }
 
 /* The rows that each expert's matrices meet, and the shared expert's. */
@@ -125,12 +149,12 @@ void cpu_experts(backend *b, const layer *l) {
     acts_ready(b, &b->a_input, &l->w->shared.gate);
     acts_ready(b, &b->a_input, &l->w->shared.up);
     if (b->watch.see) show_inputs(b, l);
-    pool_for(b->threads, (size_t)b->n_active * s->ff_dim + shared, 32, inner_pieces, &j);
+    pool_for(b->threads, (size_t)b->n_active * tiles_of(s->ff_dim) + tiles_of(shared), 1, inner_pieces, &j);
     acts_set(&b->a_inner, b->inner, n * s->n_used, s->ff_dim);
     acts_ready(b, &b->a_inner, &l->w->routed.down);
     acts_set(&b->a_shared, b->shared_inner, n, shared);
     acts_ready(b, &b->a_shared, &l->w->shared.down);
     if (b->watch.see) show_inner(b, l);
-    pool_for(b->threads, s->d_model, 16, output_pieces, &j);
+    pool_for(b->threads, tiles_of(s->d_model), 1, output_pieces, &j);
     hc_expand(b);
 }

@@ -2,7 +2,7 @@
  *
  *     out[r][o] = W[o] . a[r]
  *
- * Work is cut by outputs: a thread reads each of its weight rows once and meets all activation rows with it. Under
+ * Work is cut by outputs: a thread reads each of its weight rows once and meets all activation rows with them. Under
  * `exact` the weight row is dequantised and multiplied with float64 sums; otherwise block formats meet the 8-bit form of
  * the activations. A product depends on its two rows only, which is what makes batches of any mix bit-identical.
  */
@@ -57,23 +57,25 @@ void cpu_show(const backend *b, const matrix *w, uint32_t plane, const acts *a, 
     if (b->watch.see) b->watch.see(b->watch.self, w, plane, a->x, a->stride, rows, n);
 }
 
-void cpu_dot_rows(const backend *b, const matrix *w, uint32_t plane, uint32_t o, const acts *a,
-                  const uint32_t *rows, uint32_t n, float *out, size_t out_stride, uint32_t thread) {
-    const void *row = matrix_row(w, plane, o);
-    if (b->p->options.exact) {
-        float *values = b->scratch[thread].weights;
-        w->type->dequant(row, values, a->cols);
+/* Under `exact`: one row of weights at a time, as float32 values. */
+static void exact_tile(const backend *b, const matrix *w, uint32_t plane, uint32_t o, uint32_t n_out, const acts *a,
+                       const uint32_t *rows, uint32_t n, float *out, size_t out_stride, uint32_t thread) {
+    float *values = b->scratch[thread].weights;
+    for (uint32_t k = 0; k < n_out; k++) {
+        w->type->dequant(matrix_row(w, plane, o + k), values, a->cols);
         for (uint32_t i = 0; i < n; i++)
-            out[i * out_stride] = b->dots->exact(values, a->x + (rows ? rows[i] : i) * a->stride, a->cols);
+            out[i * out_stride + k] = b->dots->exact(values, a->x + (rows ? rows[i] : i) * a->stride, a->cols);
+    }
+}
+
+void cpu_tile(const backend *b, const matrix *w, uint32_t plane, uint32_t o, uint32_t n_out, const acts *a,
+              const uint32_t *rows, uint32_t n, float *out, size_t out_stride, uint32_t thread) {
+    if (b->p->options.exact) {
+        exact_tile(b, w, plane, o, n_out, a, rows, n, out, out_stride, thread);
         return;
     }
-    const dot_fn dot = b->dots->fast[w->type->id];
-    for (uint32_t i = 0; i < n; i++) {
-        const size_t r = rows ? rows[i] : i;
-        const q8_row x = {.x = a->x + r * a->stride, .q = a->q + r * a->q_stride,
-                          .d = a->d + r * (a->q_stride / 32), .sum16 = a->sum16 + r * (a->q_stride / 16)};
-        out[i * out_stride] = dot(row, &x, a->cols);
-    }
+    const q8_rows x = {a->x, a->q, a->d, a->sum16, a->stride, a->q_stride};
+    dot_tile(b->dots, w->type, matrix_row(w, plane, o), w->row_bytes, n_out, &x, rows, n, a->cols, out, out_stride);
 }
 
 float cpu_dot(const backend *b, const float *x, const float *y, uint32_t n) {
@@ -91,9 +93,14 @@ typedef struct matmul_job {
 
 static void matmul_outputs(void *ctx, size_t begin, size_t end, uint32_t thread) {
     const matmul_job *j = ctx;
-    for (size_t o = begin; o < end; o++)
-        cpu_dot_rows(j->b, j->w, 0, j->first_out + (uint32_t)o, j->a, NULL, j->a->n, j->out + o,
-                     j->out_stride, thread);
+    cpu_tile(j->b, j->w, 0, j->first_out + (uint32_t)begin, (uint32_t)(end - begin), j->a, NULL, j->a->n,
+             j->out + begin, j->out_stride, thread);
+}
+
+/* Pieces are whole tiles, several for each thread. */
+static uint32_t piece_of(const backend *b, uint32_t n_out) {
+    const uint32_t tiles = n_out / (pool_threads(b->threads) * 4 * CPU_OUTPUTS);
+    return (tiles ? tiles : 1) * CPU_OUTPUTS;
 }
 
 void cpu_matmul(backend *b, const matrix *w, uint32_t first_out, uint32_t n_out, acts *a, float *out,
@@ -101,5 +108,5 @@ void cpu_matmul(backend *b, const matrix *w, uint32_t first_out, uint32_t n_out,
     acts_ready(b, a, w);
     cpu_show(b, w, 0, a, NULL, a->n);
     matmul_job j = {b, w, a, first_out, out, out_stride};
-    pool_for(b->threads, n_out, n_out / (pool_threads(b->threads) * 4) + 1, matmul_outputs, &j);
+    pool_for(b->threads, n_out, piece_of(b, n_out), matmul_outputs, &j);
 }

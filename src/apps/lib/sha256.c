@@ -3,7 +3,7 @@
  * The constants are the fractions of the square roots (state) and cube roots (rounds) of the first
  * primes; they are given here as numbers and held against the standard by the vectors of the test.
  */
-#include "apps/get/sha256.h"
+#include "apps/lib/sha256.h"
 
 #include <string.h>
 

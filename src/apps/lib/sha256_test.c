@@ -1,4 +1,4 @@
-#include "apps/get/sha256.h"
+#include "apps/lib/sha256.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* sha256: the checksum that publishers of files name (FIPS 180-4), piece by piece. */
-#ifndef DS4_APPS_GET_SHA256_H
-#define DS4_APPS_GET_SHA256_H
+#ifndef DS4_APPS_LIB_SHA256_H
+#define DS4_APPS_LIB_SHA256_H
 
 #include <stddef.h>
 #include <stdint.h>
