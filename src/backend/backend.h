@@ -63,6 +63,20 @@ typedef struct batch {
 
 #define NO_ROW UINT32_MAX
 
+/* The stages of a step, in their order (engine/forward.c). */
+typedef enum stage {
+    STAGE_EMBED, STAGE_DRAFT_IN, STAGE_ATTN_IN, STAGE_COMPRESS, STAGE_SELECT, STAGE_ATTEND, STAGE_ATTN_OUT,
+    STAGE_FFN_IN, STAGE_EXPERTS, STAGE_HEAD, STAGE_END /* what follows them: the pass is over */
+} stage;
+enum { N_STAGES = STAGE_END };
+
+/* Sees the stages of a step go by, on the engine's thread: for a profile. A stage ends where the next one, or STAGE_END,
+ * begins. l is NULL outside the layers. A backend that does whole steps its own way shows nothing. */
+typedef struct stage_watch {
+    void (*see)(void *self, const batch *x, stage s, const layer *l);
+    void *self;
+} stage_watch;
+
 /* Activations that tests may read after any stage, a row at a time, as float32. */
 typedef enum activation {
     ACT_STREAMS,  /* [M][D] the residual streams                             */

@@ -148,12 +148,12 @@ static void describe_draft(engine *en, const row *rows) {
 
 static status run(engine *en, const row *rows, err *e) {
     const float *logits = NULL;
-    if (en->op->begin(en->dev, &en->trunk.b)) forward_trunk(en->op, en->dev, &en->p);
+    if (en->op->begin(en->dev, &en->trunk.b)) forward_trunk(en->op, en->dev, &en->p, &en->trunk.b, &en->stages);
     status st = en->op->end(en->dev, &logits, e);
     if (st == OK) st = take_logits(en, &en->trunk, logits, &en->logits, &en->logits_cap, e);
     if (st != OK || !en->p.draft) return st;
     describe_draft(en, rows);
-    if (en->op->begin(en->dev, &en->draft.b)) forward_draft(en->op, en->dev, &en->p);
+    if (en->op->begin(en->dev, &en->draft.b)) forward_draft(en->op, en->dev, &en->p, &en->draft.b, &en->stages);
     st = en->op->end(en->dev, &logits, e);
     if (st == OK) st = take_logits(en, &en->draft, logits, &en->draft_logits, &en->draft_logits_cap, e);
     return st;
@@ -219,6 +219,7 @@ status engine_open(engine **out, const model *m, const engine_options *o, err *e
     engine *en = calloc(1, sizeof *en);
     if (!en) return fail(e, E_NOMEM, "engine: out of memory");
     en->m = m;
+    en->stages = o->stages;
     const plan_options po = {.exact = o->exact, .rounding = !o->no_rounding, .draft = o->draft};
     status st = choose_sizes(en, o, e);
     if (st == OK) st = backend_find(&en->op, o->backend, e);

@@ -38,6 +38,7 @@ typedef struct engine_options {
     bool draft;          /* run the draft (MTP) block over every row as well               */
     bool scalar;         /* plain C products, whatever the CPU offers                      */
     observer watch;      /* CPU only: is shown what meets the weights (backend.h)          */
+    stage_watch stages;  /* is shown when each stage of a step begins (backend.h)          */
 } engine_options;
 
 /* The model must outlive the engine. */

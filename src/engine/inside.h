@@ -40,6 +40,7 @@ struct engine {
     plan p;
     const backend_ops *op;
     backend *dev;
+    stage_watch stages;
     ledger account;
     memory mem;
     uint32_t batch, context;
@@ -53,9 +54,9 @@ struct engine {
     uint32_t n_sessions;
 };
 
-/* forward.c */
-void forward_trunk(const backend_ops *op, backend *b, const plan *p);
-void forward_draft(const backend_ops *op, backend *b, const plan *p);
+/* forward.c; w->see may be NULL */
+void forward_trunk(const backend_ops *op, backend *b, const plan *p, const batch *x, const stage_watch *w);
+void forward_draft(const backend_ops *op, backend *b, const plan *p, const batch *x, const stage_watch *w);
 
 /* session.c, for the step */
 status session_reserve(session *s, uint32_t n, err *e);             /* tokens and pages for n more */
