@@ -164,8 +164,7 @@ static status write_tensor(void *ctx, const char *name, tensor_role role, const 
     return st;
 }
 
-static void put_keys(gguf_writer *w, const random_spec *spec) {
-    const shape *s = &spec->shape;
+void random_keys(gguf_writer *w, const shape *s, bool draft) {
     const struct {
         const char *key;
         uint32_t v;
@@ -181,7 +180,7 @@ static void put_keys(gguf_writer *w, const random_spec *spec) {
         {"expert_used_count", s->n_used}, {"expert_shared_count", s->n_shared},
         {"expert_feed_forward_length", s->ff_dim}, {"expert_gating_func", 4},
         {"hash_layer_count", s->n_hash_layers}, {"hyper_connection.count", s->n_streams},
-        {"hyper_connection.sinkhorn_iterations", s->sinkhorn_rounds}, {"nextn_predict_layers", spec->draft ? 1 : 0},
+        {"hyper_connection.sinkhorn_iterations", s->sinkhorn_rounds}, {"nextn_predict_layers", draft ? 1 : 0},
     };
     const struct {
         const char *key;
@@ -217,7 +216,7 @@ status random_model_write(const char *path, const random_spec *spec, err *e) {
     maker k = {.spec = spec, .rng = spec->seed * 0x2545f4914f6cdd1du + 1, .e = e};
     status st = gguf_create(&k.w, path, e);
     if (st != OK) return st;
-    put_keys(k.w, spec);
+    random_keys(k.w, &spec->shape, spec->draft);
     weights_each(&spec->shape, spec->draft, declare, &k);
     k.values = malloc(k.row_cap * sizeof *k.values);
     k.row = malloc(k.row_cap * sizeof(float));

@@ -7,6 +7,7 @@
 #define DS4_MODEL_RANDOM_H
 
 #include "base/status.h"
+#include "gguf/gguf.h"
 #include "model/shape.h"
 
 typedef enum random_recipe {
@@ -28,5 +29,8 @@ typedef struct random_spec {
 shape random_small_shape(void);
 
 status random_model_write(const char *path, const random_spec *spec, err *e);
+
+/* The keys such a file begins with, without a tokeniser: for who makes the tensors in another way. */
+void random_keys(gguf_writer *w, const shape *s, bool draft);
 
 #endif
