@@ -80,7 +80,7 @@ $(B)/libcore.a: $(call obj,$(LIB))
 	$(Q)rm -f $@; ar rcs $@ $^
 
 # Vectors wider than the registers stay within inlined functions: how they would be passed does not matter.
-$(B)/obj/src/quant/quantize_%.o: CFLAGS += -Wno-psabi
+$(B)/obj/src/quant/quantize_%.o $(B)/obj/src/quant/loops_%.o: CFLAGS += -Wno-psabi
 
 # Our inner names (fail, ...) would collide with a user's: the public archive is one object that shows ds4_* only.
 $(B)/libds4.a: $(B)/obj/src/ds4.o $(B)/libcore.a

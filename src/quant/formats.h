@@ -46,6 +46,8 @@ void q8_round(const float *x, size_t n, int8_t *q, float *d, int16_t *sum16);
 /* The set for x86 with AVX2, FMA and F16C; only where dot_avx2.c is compiled. */
 const dot_set *dot_avx2(void);
 
+const struct float_loops *loops_avx2(void); /* where dot_avx2() is */
+
 /* Formats that need no search, finite for finite input. */
 void f32_write(const float *x, const float *weight, void *out, size_t n);
 void f16_write(const float *x, const float *weight, void *out, size_t n);

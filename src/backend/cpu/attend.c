@@ -32,46 +32,50 @@ static view look(const backend *b, const layer *l, uint32_t r) {
     return v;
 }
 
-/* Row i of the view as float32, in `room` unless it lies ready. */
-static const float *view_row(const view *v, uint32_t i, float *room) {
+/* Row i of the view as float32. */
+static void view_row(const view *v, uint32_t i, float *to) {
     const backend *b = v->b;
     const uint32_t dh = b->s->head_dim;
     const size_t row_bytes = (size_t)dh * b->p->row_value_bytes;
     if (i < v->n_comp) {
         const uint32_t w = v->picked ? v->picked[i] : i;
-        return row_load(b, page_row(v->q, v->l, v->l->rows_at, w, row_bytes), dh, room);
+        row_load(b, page_row(v->q, v->l, v->l->rows_at, w, row_bytes), dh, to);
+        return;
     }
     const uint32_t pos = v->first + (i - v->n_comp);
-    if (pos >= v->q->pos) return b->kv + (size_t)(v->q->first_row + pos - v->q->pos) * dh;
+    if (pos >= v->q->pos) {
+        memcpy(to, b->kv + (size_t)(v->q->first_row + pos - v->q->pos) * dh, dh * sizeof *to);
+        return;
+    }
     const uint8_t *ring = (const uint8_t *)v->q->state + v->l->ring_at;
-    return row_load(b, ring + (pos % b->p->ring_rows) * row_bytes, dh, room);
+    row_load(b, ring + (pos % b->p->ring_rows) * row_bytes, dh, to);
 }
 
 typedef struct head_sums {
     float most, sum;
 } head_sums;
 
-/* Adds a tile of rows to the running sums of one head. */
-static void add_tile(const backend *b, const float *q, const float *const *rows, uint32_t n, float scale,
-                     head_sums *hs, float *acc) {
+/* Scores of a tile of rows for a group of heads: z[h][i], CPU_TILE numbers a head. */
+static void score_tile(const backend *b, const float *q, uint32_t n_heads, const float *rows, uint32_t n, float *z) {
     const uint32_t dh = b->s->head_dim;
-    float z[CPU_TILE], most = hs->most;
-    for (uint32_t i = 0; i < n; i++) {
-        z[i] = cpu_dot(b, q, rows[i], dh) * scale;
-        most = fmaxf(most, z[i]);
-    }
+    const float scale = (float)(1 / sqrt((double)dh));
+    cpu_dots(b, q, n_heads, rows, n, dh, z, CPU_TILE);
+    for (uint32_t h = 0; h < n_heads; h++)
+        for (uint32_t i = 0; i < n; i++) z[h * CPU_TILE + i] *= scale;
+}
+
+/* Scores to weights: e^(z - most) with the largest score so far, which may change what was summed before. */
+static void weights_of_head(const backend *b, float *z, uint32_t n, head_sums *hs, float *acc) {
+    float most = hs->most;
+    for (uint32_t i = 0; i < n; i++) most = fmaxf(most, z[i]);
     if (most > hs->most) {
         const float shrink = expf(hs->most - most);
         hs->sum *= shrink;
-        for (uint32_t c = 0; c < dh; c++) acc[c] *= shrink;
+        b->loops->scale(acc, shrink, NULL, b->s->head_dim);
         hs->most = most;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        const float p = expf(z[i] - most);
-        const float *row = rows[i];
-        hs->sum += p;
-        for (uint32_t c = 0; c < dh; c++) acc[c] += p * row[c];
-    }
+    b->loops->exp_minus(z, most, n);
+    for (uint32_t i = 0; i < n; i++) hs->sum += z[i];
 }
 
 typedef struct attend_job {
@@ -85,7 +89,6 @@ static void attend_heads(const attend_job *j, uint32_t r, uint32_t group, cpu_sc
     const shape *s = b->s;
     const uint32_t dh = s->head_dim, h0 = group * CPU_HEADS;
     const uint32_t n_heads = s->n_heads - h0 < CPU_HEADS ? s->n_heads - h0 : CPU_HEADS;
-    const float scale = (float)(1 / sqrt((double)dh));
     const view v = look(b, j->l, r);
     float *q = b->q + ((size_t)r * s->n_heads + h0) * dh;
     head_sums hs[CPU_HEADS];
@@ -93,10 +96,12 @@ static void attend_heads(const attend_job *j, uint32_t r, uint32_t group, cpu_sc
     memset(mine->sums, 0, (size_t)n_heads * dh * sizeof *mine->sums);
     for (uint32_t at = 0; at < v.n; at += CPU_TILE) {
         const uint32_t n = v.n - at < CPU_TILE ? v.n - at : CPU_TILE;
-        const float *rows[CPU_TILE];
-        for (uint32_t i = 0; i < n; i++) rows[i] = view_row(&v, at + i, mine->tile + (size_t)i * dh);
+        float z[CPU_HEADS * CPU_TILE];
+        for (uint32_t i = 0; i < n; i++) view_row(&v, at + i, mine->tile + (size_t)i * dh);
+        score_tile(b, q, n_heads, mine->tile, n, z);
         for (uint32_t h = 0; h < n_heads; h++)
-            add_tile(b, q + (size_t)h * dh, rows, n, scale, &hs[h], mine->sums + (size_t)h * dh);
+            weights_of_head(b, z + h * CPU_TILE, n, &hs[h], mine->sums + (size_t)h * dh);
+        b->loops->weigh(mine->sums, z, CPU_TILE, n_heads, mine->tile, n, dh);
     }
     const float *angles = cpu_angles(b, j->l, r);
     for (uint32_t h = 0; h < n_heads; h++) {

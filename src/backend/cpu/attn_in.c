@@ -17,7 +17,7 @@ static void norm_latent(void *ctx, size_t begin, size_t end, uint32_t thread) {
     const heads_job *j = ctx;
     const shape *s = j->b->s;
     for (size_t r = begin; r < end; r++)
-        rms_norm(j->b->latent + r * s->q_rank, j->l->w->q_norm, s->q_rank, s->norm_eps);
+        rms_norm(j->b, j->b->latent + r * s->q_rank, j->l->w->q_norm, s->q_rank);
 }
 
 static void finish_rows(void *ctx, size_t begin, size_t end, uint32_t thread) {
@@ -29,11 +29,11 @@ static void finish_rows(void *ctx, size_t begin, size_t end, uint32_t thread) {
         const float *angles = cpu_angles(b, j->l, (uint32_t)r);
         for (uint32_t h = 0; h < s->n_heads; h++) {
             float *q = b->q + (r * s->n_heads + h) * dh;
-            rms_norm(q, NULL, dh, s->norm_eps);
+            rms_norm(b, q, NULL, dh);
             rope_rotate(q + plain, angles, s->rope_dim / 2);
         }
         float *kv = b->kv + r * dh;
-        rms_norm(kv, j->l->w->kv_norm, dh, s->norm_eps);
+        rms_norm(b, kv, j->l->w->kv_norm, dh);
         rope_rotate(kv + plain, angles, s->rope_dim / 2);
         if (b->p->options.rounding) round_kv(kv, plain, 64);
         if (b->p->format != ROW_F32) {

@@ -84,7 +84,7 @@ static void emit(const compressor *z, const batch_seq *q, uint32_t w, float *row
     const shape *s = z->b->s;
     const uint32_t plain = z->width - s->rope_dim;
     float angles[2 * 4096];
-    rms_norm(row, z->w->norm, z->width, s->norm_eps);
+    rms_norm(z->b, row, z->w->norm, z->width);
     rope_angles(angles, z->l->rope, s->rope_dim / 2, w * z->l->ratio);
     rope_rotate(row + plain, angles, s->rope_dim / 2);
     if (p->options.rounding && z->index) {

@@ -12,6 +12,7 @@
 
 #include "backend/backend.h"
 #include "base/pool.h"
+#include "quant/loops.h"
 
 extern const backend_ops cpu_backend;
 
@@ -40,6 +41,7 @@ struct backend {
     const plan *p;
     const shape *s;
     const dot_set *dots;
+    const float_loops *loops;
     observer watch;
     pool *threads;
     uint32_t max_rows, max_context, pick_cap;
@@ -99,8 +101,10 @@ void cpu_matmul(backend *b, const matrix *w, uint32_t first_out, uint32_t n_out,
  * loop of the pool, after acts_ready. */
 void cpu_tile(const backend *b, const matrix *w, uint32_t plane, uint32_t o, uint32_t n_out, const acts *a,
               const uint32_t *rows, uint32_t n, float *out, size_t out_stride, uint32_t thread);
-/* Two rows of float32 numbers: in float64 under --exact. */
-float cpu_dot(const backend *b, const float *x, const float *y, uint32_t n);
+/* out[i * out_stride + o] = rows[o] . x[i], float32 rows of n numbers that lie one after the other; in float64 under
+ * --exact. */
+void cpu_dots(const backend *b, const float *x, uint32_t n_x, const float *rows, uint32_t n_rows, uint32_t n, float *out,
+              size_t out_stride);
 
 /* hyper.c: hyper-connections. */
 void hc_collapse(backend *b, const hc_weights *w, const float *norm); /* streams -> input (normed), post, mix */
@@ -108,7 +112,8 @@ void hc_expand(backend *b);                                           /* output 
 void hc_head(backend *b, const hc_weights *w, const uint32_t *rows, uint32_t n, float *out); /* streams -> [n][D] */
 
 /* small.c: norms, rotations, cached rows. */
-void rms_norm(float *x, const float *w, uint32_t n, float eps); /* in place; w NULL: unweighted */
+/* In place; w NULL: unweighted. */
+void rms_norm(const backend *b, float *x, const float *w, uint32_t n);
 void rope_angles(float *cos_sin, const float *freq, uint32_t pairs, uint32_t pos);
 void rope_rotate(float *x, const float *cos_sin, uint32_t pairs);      /* x: the last dr of a head */
 void rope_rotate_back(float *x, const float *cos_sin, uint32_t pairs);

@@ -142,6 +142,7 @@ static status cpu_open(backend **out, const plan *p, const backend_options *o, e
     }
     set_sizes(b, p, o);
     b->dots = o->scalar ? dot_scalar() : dot_best();
+    b->loops = o->scalar ? &loops_portable : loops_best();
     b->watch = o->watch;
     status st = pool_new(&b->threads, threads_of(o), e);
     if (st == OK && !take_all(b, threads_of(o)))

@@ -38,9 +38,9 @@ static void draft_rows(void *ctx, size_t begin, size_t end, uint32_t thread) {
         float *x = b->next_streams + r * all, *a = b->input + r * s->d_model;
         memcpy(x, from, all * sizeof *x);
         for (uint32_t j = 0; j < s->n_streams; j++)
-            rms_norm(x + (size_t)j * s->d_model, w->h_norm, s->d_model, s->norm_eps);
+            rms_norm(b, x + (size_t)j * s->d_model, w->h_norm, s->d_model);
         w->embed.type->dequant(matrix_row(&w->embed, 0, (uint32_t)b->x->token[r]), a, s->d_model);
-        rms_norm(a, w->e_norm, s->d_model, s->norm_eps);
+        rms_norm(b, a, w->e_norm, s->d_model);
     }
 }
 
@@ -90,7 +90,7 @@ static void norm_rows(void *ctx, size_t begin, size_t end, uint32_t thread) {
     (void)thread;
     const backend *b = ctx;
     for (size_t i = begin; i < end; i++)
-        rms_norm(b->final + i * b->s->d_model, b->head_norm, b->s->d_model, b->s->norm_eps);
+        rms_norm(b, b->final + i * b->s->d_model, b->head_norm, b->s->d_model);
 }
 
 void cpu_head(backend *b, const head_weights *h) {

@@ -6,7 +6,6 @@
  * Rows are grouped by expert, so that an expert's weights are read once however many rows chose it. A slot is one
  * (row, choice) pair. Cutting the second product by outputs lets one thread sum all experts of an output in order.
  */
-#include <math.h>
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
@@ -27,11 +26,6 @@ static void group_slots(backend *b) {
     b->group_at[0] = 0;
 }
 
-static float swiglu(float gate, float up, float clamp) {
-    const float g = fminf(gate, clamp), u = fmaxf(fminf(up, clamp), -clamp);
-    return g / (1 + expf(-g)) * u;
-}
-
 typedef struct expert_job {
     backend *b;
     const layer *l;
@@ -50,9 +44,8 @@ static void inner_of_expert(const expert_job *j, uint32_t e, uint32_t o, uint32_
     cpu_tile(b, &j->l->w->routed.up, e, o, n_out, &b->a_input, rows, n, up, CPU_OUTPUTS, thread);
     for (uint32_t i = 0; i < n; i++) {
         float *to = b->inner + (size_t)slots[i] * s->ff_dim + o;
-        const float *g = gate + (size_t)i * CPU_OUTPUTS, *u = up + (size_t)i * CPU_OUTPUTS;
-        for (uint32_t k = 0; k < n_out; k++)
-            to[k] = b->expert_weight[slots[i]] * swiglu(g[k], u[k], j->l->clamp_routed);
+        b->loops->gated(to, gate + (size_t)i * CPU_OUTPUTS, up + (size_t)i * CPU_OUTPUTS,
+                        b->expert_weight[slots[i]], j->l->clamp_routed, n_out);
     }
 }
 
@@ -63,9 +56,8 @@ static void inner_of_shared(const expert_job *j, uint32_t o, uint32_t n_out, uin
     cpu_tile(b, &j->l->w->shared.gate, 0, o, n_out, &b->a_input, NULL, n, gate, CPU_OUTPUTS, thread);
     cpu_tile(b, &j->l->w->shared.up, 0, o, n_out, &b->a_input, NULL, n, up, CPU_OUTPUTS, thread);
     for (uint32_t r = 0; r < n; r++)
-        for (uint32_t k = 0; k < n_out; k++)
-            b->shared_inner[(size_t)r * width + o + k] =
-                swiglu(gate[(size_t)r * CPU_OUTPUTS + k], up[(size_t)r * CPU_OUTPUTS + k], j->l->clamp_shared);
+        b->loops->gated(b->shared_inner + (size_t)r * width + o, gate + (size_t)r * CPU_OUTPUTS,
+                        up + (size_t)r * CPU_OUTPUTS, 1, j->l->clamp_shared, n_out);
 }
 
 static uint32_t tiles_of(uint32_t n) { return (n + CPU_OUTPUTS - 1) / CPU_OUTPUTS; }

@@ -23,18 +23,19 @@ typedef struct site_job {
     float *out;
 } site_job;
 
-static double inverse_rms(const float *x, size_t n, float eps) {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += (double)x[i] * x[i];
-    return 1 / sqrt(sum / (double)n + eps);
+/* Of all streams of a row. */
+static double inverse_rms(const backend *b, const float *x) {
+    const size_t n = (size_t)b->s->n_streams * b->s->d_model;
+    return 1 / sqrt(b->loops->squares(x, n) / (double)n + b->s->norm_eps);
 }
 
-static void fold(float *out, const float *streams, const double *pre, uint32_t n_streams, uint32_t d_model) {
-    for (uint32_t d = 0; d < d_model; d++) {
-        float sum = 0;
-        for (uint32_t j = 0; j < n_streams; j++) sum += (float)pre[j] * streams[(size_t)j * d_model + d];
-        out[d] = sum;
-    }
+/* The streams of a row, folded by their factors. */
+static void fold(const backend *b, float *out, const float *streams, const double *pre) {
+    const uint32_t m = b->s->n_streams, dm = b->s->d_model;
+    float factor[SHAPE_MAX_STREAMS];
+    const float *stream[SHAPE_MAX_STREAMS];
+    for (uint32_t j = 0; j < m; j++) factor[j] = (float)pre[j], stream[j] = streams + (size_t)j * dm;
+    b->loops->combine(out, factor, stream, m, dm);
 }
 
 /* Rows and columns in turn towards sums of one, columns first, as many rounds as the model says. */
@@ -68,7 +69,7 @@ static void collapse_rows(void *ctx, size_t begin, size_t end, uint32_t thread) 
     const uint32_t m = s->n_streams, n_mix = shape_hc_mix(s);
     for (size_t r = begin; r < end; r++) {
         const float *x = b->streams + r * m * s->d_model, *v = b->mixes + r * n_mix;
-        const double scale = inverse_rms(x, (size_t)m * s->d_model, s->norm_eps);
+        const double scale = inverse_rms(b, x);
         double pre[SHAPE_MAX_STREAMS], c[SHAPE_MAX_STREAMS * SHAPE_MAX_STREAMS];
         for (uint32_t i = 0; i < m; i++) {
             pre[i] = sigmoid(j->w->scale[0] * (v[i] * scale) + j->w->base[i]) + s->hc_eps;
@@ -78,8 +79,8 @@ static void collapse_rows(void *ctx, size_t begin, size_t end, uint32_t thread) 
             c[i] = j->w->scale[2] * (v[2 * m + i] * scale) + j->w->base[2 * m + i];
         sinkhorn(c, m, s->sinkhorn_rounds, s->hc_eps);
         for (uint32_t i = 0; i < m * m; i++) b->mix[r * m * m + i] = (float)c[i];
-        fold(b->input + r * s->d_model, x, pre, m, s->d_model);
-        rms_norm(b->input + r * s->d_model, j->norm, s->d_model, s->norm_eps);
+        fold(b, b->input + r * s->d_model, x, pre);
+        rms_norm(b, b->input + r * s->d_model, j->norm, s->d_model);
     }
 }
 
@@ -93,27 +94,25 @@ void hc_collapse(backend *b, const hc_weights *w, const float *norm) {
     acts_set(&b->a_input, b->input, b->x->n_rows, s->d_model);
 }
 
-static void expand_rows(void *ctx, size_t begin, size_t end, uint32_t thread) {
+/* Pieces are (row, stream) pairs. */
+static void expand_streams(void *ctx, size_t begin, size_t end, uint32_t thread) {
     (void)thread;
     backend *b = ctx;
     const uint32_t m = b->s->n_streams, dm = b->s->d_model;
-    for (size_t r = begin; r < end; r++) {
-        const float *x = b->streams + r * m * dm, *y = b->output + r * dm, *c = b->mix + r * m * m;
-        for (uint32_t k = 0; k < m; k++) {
-            float *to = b->next_streams + (r * m + k) * dm;
-            const float post = b->post[r * m + k];
-            for (uint32_t d = 0; d < dm; d++) to[d] = post * y[d];
-            for (uint32_t from = 0; from < m; from++) {
-                const float w = c[from * m + k];
-                const float *xs = x + (size_t)from * dm;
-                for (uint32_t d = 0; d < dm; d++) to[d] += w * xs[d];
-            }
+    for (size_t i = begin; i < end; i++) {
+        const size_t r = i / m, k = i % m;
+        float factor[1 + SHAPE_MAX_STREAMS] = {b->post[r * m + k]};
+        const float *from[1 + SHAPE_MAX_STREAMS] = {b->output + r * dm};
+        for (uint32_t j = 0; j < m; j++) {
+            factor[1 + j] = b->mix[(r * m + j) * m + k];
+            from[1 + j] = b->streams + (r * m + j) * dm;
         }
+        b->loops->combine(b->next_streams + i * dm, factor, from, 1 + m, dm);
     }
 }
 
 void hc_expand(backend *b) {
-    pool_for(b->threads, b->x->n_rows, 1, expand_rows, b);
+    pool_for(b->threads, (size_t)b->x->n_rows * b->s->n_streams, 1, expand_streams, b);
     float *t = b->streams;
     b->streams = b->next_streams;
     b->next_streams = t;
@@ -127,11 +126,11 @@ static void head_rows(void *ctx, size_t begin, size_t end, uint32_t thread) {
     for (size_t i = begin; i < end; i++) {
         const size_t r = j->rows[i];
         const float *x = b->streams + r * m * dm, *v = b->mixes + r * m;
-        const double scale = inverse_rms(x, (size_t)m * dm, b->s->norm_eps);
+        const double scale = inverse_rms(b, x);
         double pre[SHAPE_MAX_STREAMS];
         for (uint32_t k = 0; k < m; k++)
             pre[k] = sigmoid(j->w->scale[0] * (v[k] * scale) + j->w->base[k]) + b->s->hc_eps;
-        fold(j->out + i * dm, x, pre, m, dm);
+        fold(b, j->out + i * dm, x, pre);
     }
 }
 

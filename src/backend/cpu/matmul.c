@@ -78,8 +78,16 @@ void cpu_tile(const backend *b, const matrix *w, uint32_t plane, uint32_t o, uin
     dot_tile(b->dots, w->type, matrix_row(w, plane, o), w->row_bytes, n_out, &x, rows, n, a->cols, out, out_stride);
 }
 
-float cpu_dot(const backend *b, const float *x, const float *y, uint32_t n) {
-    return b->p->options.exact ? b->dots->exact(x, y, n) : b->dots->f32(x, y, n);
+void cpu_dots(const backend *b, const float *x, uint32_t n_x, const float *rows, uint32_t n_rows, uint32_t n, float *out,
+              size_t out_stride) {
+    if (!b->p->options.exact) {
+        const q8_rows a = {.x = x, .stride = n};
+        dot_tile(b->dots, quant_find(Q_F32), rows, n * sizeof *rows, n_rows, &a, NULL, n_x, n, out, out_stride);
+        return;
+    }
+    for (uint32_t i = 0; i < n_x; i++)
+        for (uint32_t o = 0; o < n_rows; o++)
+            out[i * out_stride + o] = b->dots->exact(rows + (size_t)o * n, x + (size_t)i * n, n);
 }
 
 typedef struct matmul_job {

@@ -45,18 +45,20 @@ static void score_rows(const backend *b, const layer *l, uint32_t r, uint32_t be
     const size_t row_bytes = (size_t)s->ix_dim * b->p->row_value_bytes;
     const float *queries = b->ix_q + (size_t)r * s->ix_heads * s->ix_dim;
     const float *gates = b->ix_gate + (size_t)r * s->ix_heads;
+    float z[CPU_HEADS * CPU_TILE];
+    double sums[CPU_TILE];
     for (uint32_t w = begin; w < end;) {
         const uint32_t in_page = l->rows_per_page - w % l->rows_per_page;
         const uint32_t most = in_page < CPU_TILE ? in_page : CPU_TILE, n = end - w < most ? end - w : most;
         row_load(b, page_row(q, l, l->ix_rows_at, w, row_bytes), n * s->ix_dim, tile);
-        for (uint32_t i = 0; i < n; i++, w++) {
-            double sum = 0;
-            for (uint32_t h = 0; h < s->ix_heads; h++) {
-                const float z = cpu_dot(b, queries + (size_t)h * s->ix_dim, tile + (size_t)i * s->ix_dim, s->ix_dim);
-                if (z > 0) sum += (double)gates[h] * z;
-            }
-            scores[w] = (float)sum;
+        for (uint32_t i = 0; i < n; i++) sums[i] = 0;
+        for (uint32_t h = 0; h < s->ix_heads; h += CPU_HEADS) {
+            const uint32_t heads = s->ix_heads - h < CPU_HEADS ? s->ix_heads - h : CPU_HEADS;
+            cpu_dots(b, queries + (size_t)h * s->ix_dim, heads, tile, n, s->ix_dim, z, CPU_TILE);
+            for (uint32_t k = 0; k < heads; k++)
+                for (uint32_t i = 0; i < n; i++) sums[i] += (double)gates[h + k] * fmaxf(z[k * CPU_TILE + i], 0);
         }
+        for (uint32_t i = 0; i < n; i++) scores[w++] = (float)sums[i];
     }
 }
 

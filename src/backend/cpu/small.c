@@ -5,14 +5,8 @@
 #include "backend/cpu/cpu.h"
 
 /* The sum of squares is float64: it costs nothing beside the products around it. */
-void rms_norm(float *x, const float *w, uint32_t n, float eps) {
-    double sum = 0;
-    for (uint32_t i = 0; i < n; i++) sum += (double)x[i] * x[i];
-    const float scale = (float)(1 / sqrt(sum / n + eps));
-    if (w)
-        for (uint32_t i = 0; i < n; i++) x[i] = x[i] * scale * w[i];
-    else
-        for (uint32_t i = 0; i < n; i++) x[i] *= scale;
+void rms_norm(const backend *b, float *x, const float *w, uint32_t n) {
+    b->loops->scale(x, (float)(1 / sqrt(b->loops->squares(x, n) / n + b->s->norm_eps)), w, n);
 }
 
 /* The angle is ONE float32 product, as the reference forms it: at a million positions the rounding of f moves it by
