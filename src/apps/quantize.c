@@ -18,6 +18,7 @@
 #include "apps/lib/say.h"
 #include "apps/quantizer/keys.h"
 #include "apps/quantizer/work.h"
+#include "base/cores.h"
 
 typedef struct options {
     const char *in, *out, *importance;
@@ -175,7 +176,7 @@ static status quantize(const options *o, err *e) {
 
 int main(int argc, char **argv) {
     static const char *const layouts[] = {"keep", "ds4", "antirez", "llamacpp", NULL};
-    options o = {.layout = LAYOUT_KEEP, .threads = pool_cores()};
+    options o = {.layout = LAYOUT_KEEP, .threads = cores_here()};
     const arg table[] = {
         {
             .group = "What becomes what",

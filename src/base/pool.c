@@ -145,12 +145,3 @@ void pool_for(pool *p, size_t n, size_t grain, pool_fn fn, void *ctx) {
         else sched_yield();
     }
 }
-
-uint32_t pool_cores(void) {
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return (uint32_t)CPU_COUNT(&set);
-#endif
-    const long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > 1024 ? 1024 : (uint32_t)n;
-}

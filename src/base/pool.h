@@ -25,7 +25,4 @@ void pool_free(pool *p);                               /* NULL is fine          
 uint32_t pool_threads(const pool *p);
 void pool_for(pool *p, size_t n, size_t grain, pool_fn fn, void *ctx);
 
-/* Cores of this machine that this process may use; at least 1. */
-uint32_t pool_cores(void);
-
 #endif

@@ -21,7 +21,8 @@ typedef struct float_loops {
     /* x = x * factor * w; w NULL: x * factor */
     void (*scale)(float *x, float factor, const float *w, size_t n);
     /* out = factor[0] * v[0] + factor[1] * v[1] + ..., in this order */
-    void (*combine)(float *out, const float *factor, const float *const *v, uint32_t terms, size_t n);
+    void (*combine)(float *out, const float *factor, const float *const *v, uint32_t terms,
+                    size_t n);
     /* sum[h] += p[h][0] * row[0] + p[h][1] * row[1] + ..., in this order: sum is [heads][n],
      * rows [n_rows][n], p [heads] rows of `stride` numbers */
     void (*weigh)(float *sum, const float *p, size_t stride, uint32_t heads, const float *rows,
@@ -29,7 +30,8 @@ typedef struct float_loops {
     /* x = e^(x - shift) */
     void (*exp_minus)(float *x, float shift, size_t n);
     /* out = factor * (g / (1 + e^-g) * u), g = min(gate, clamp), u = up within ±clamp */
-    void (*gated)(float *out, const float *gate, const float *up, float factor, float clamp, size_t n);
+    void (*gated)(float *out, const float *gate, const float *up, float factor, float clamp,
+                  size_t n);
 } float_loops;
 
 extern const float_loops loops_portable;

@@ -5,4 +5,6 @@
 
 static const float_loops avx2 = LOOPS("avx2");
 
-const float_loops *loops_avx2(void) { return &avx2; }
+const float_loops *loops_avx2(void) {
+    return &avx2;
+}

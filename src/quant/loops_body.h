@@ -53,11 +53,12 @@ static void loop_combine(float *out, const float *factor, const float *const *v,
 }
 
 /* Columns i..i+15 of up to four heads: their sums stay in registers over all rows. */
-LANES void weigh_columns(float *sum, const float *p, size_t stride, uint32_t heads, const float *rows,
-                         uint32_t n_rows, size_t n) {
+LANES void weigh_columns(float *sum, const float *p, size_t stride, uint32_t heads,
+                         const float *rows, uint32_t n_rows, size_t n) {
     f8 a[4], b[4];
 #pragma GCC unroll 4
-    for (uint32_t h = 0; h < heads; h++) a[h] = f8_load(sum + h * n), b[h] = f8_load(sum + h * n + 8);
+    for (uint32_t h = 0; h < heads; h++)
+        a[h] = f8_load(sum + h * n), b[h] = f8_load(sum + h * n + 8);
     for (uint32_t r = 0; r < n_rows; r++) {
         const f8 x = f8_load(rows + r * n), y = f8_load(rows + r * n + 8);
 #pragma GCC unroll 4
@@ -68,7 +69,8 @@ LANES void weigh_columns(float *sum, const float *p, size_t stride, uint32_t hea
         }
     }
 #pragma GCC unroll 4
-    for (uint32_t h = 0; h < heads; h++) f8_store(sum + h * n, a[h]), f8_store(sum + h * n + 8, b[h]);
+    for (uint32_t h = 0; h < heads; h++)
+        f8_store(sum + h * n, a[h]), f8_store(sum + h * n + 8, b[h]);
 }
 
 static void loop_weigh(float *sum, const float *p, size_t stride, uint32_t heads, const float *rows,
@@ -89,7 +91,8 @@ static void loop_weigh(float *sum, const float *p, size_t stride, uint32_t heads
 /* e^x = 2^k e^r, k the nearest integer to x / ln 2, |r| <= ln 2 / 2; ln 2 in two parts, the first
  * with so few bits that k times it is exact. */
 LANES f8 f8_exp(f8 x) {
-    const f8 within = f8_max(f8_min(x, f8_all(88.72f)), f8_all(-87.34f)); /* NaN: the bound, put right below */
+    const f8 within =
+        f8_max(f8_min(x, f8_all(88.72f)), f8_all(-87.34f)); /* NaN: the bound, put right below */
     const f8 k = f8_round(within * f8_all(0x1.715476p0f));
     const f8 r = (within - k * f8_all(0x1.62e4p-1f)) - k * f8_all(0x1.7f7d1cp-20f);
     f8 s = f8_all(0x1.a01a02p-13f); /* 1/5040, and down to 1/2 */
@@ -101,7 +104,8 @@ LANES f8 f8_exp(f8 x) {
     const f8 e = f8_all(1) + (r + r * r * s);
     /* 2^k in two steps: k = 128 has no power of its own. */
     const i8 whole = __builtin_convertvector(k, i8), half = whole >> 1;
-    const f8 low = (f8)((half + i8_all(127)) << 23), high = (f8)((whole - half + i8_all(127)) << 23);
+    const f8 low = (f8)((half + i8_all(127)) << 23),
+             high = (f8)((whole - half + i8_all(127)) << 23);
     const f8 some = f8_pick(x < f8_all(-87.34f), f8_all(0), e * low * high);
     return f8_pick(x == x, f8_pick(x > f8_all(88.72f), f8_all(INFINITY), some), x);
 }
@@ -129,7 +133,8 @@ static void loop_gated(float *out, const float *gate, const float *up, float fac
                        size_t n) {
     const f8 f = f8_all(factor), c = f8_all(clamp);
     size_t i = 0;
-    for (; i + 8 <= n; i += 8) f8_store(out + i, gated_eight(f8_load(gate + i), f8_load(up + i), f, c));
+    for (; i + 8 <= n; i += 8)
+        f8_store(out + i, gated_eight(f8_load(gate + i), f8_load(up + i), f, c));
     if (i < n) {
         float g[8] = {0}, u[8] = {0};
         for (size_t k = 0; i + k < n; k++) g[k] = gate[i + k], u[k] = up[i + k];
@@ -138,10 +143,10 @@ static void loop_gated(float *out, const float *gate, const float *up, float fac
     }
 }
 
-#define LOOPS(name)                                                                              \
-    {                                                                                            \
-        .isa = name, .squares = loop_squares, .scale = loop_scale, .combine = loop_combine,      \
-        .weigh = loop_weigh, .exp_minus = loop_exp_minus, .gated = loop_gated                    \
+#define LOOPS(name)                                                                                \
+    {                                                                                              \
+        .isa = name, .squares = loop_squares, .scale = loop_scale, .combine = loop_combine,        \
+        .weigh = loop_weigh, .exp_minus = loop_exp_minus, .gated = loop_gated                      \
     }
 
 #endif

@@ -6,7 +6,11 @@
 const float_loops loops_portable = LOOPS("portable");
 
 #if defined(__x86_64__)
-const float_loops *loops_best(void) { return dot_set_at(1) ? loops_avx2() : &loops_portable; }
+const float_loops *loops_best(void) {
+    return dot_set_at(1) ? loops_avx2() : &loops_portable;
+}
 #else
-const float_loops *loops_best(void) { return &loops_portable; }
+const float_loops *loops_best(void) {
+    return &loops_portable;
+}
 #endif

@@ -67,7 +67,8 @@ TEST(rows_are_weighed_for_every_head_in_order) {
         loops_best()->weigh(b, p, stride, heads, rows, n_rows, n);
         for (uint32_t h = 0; h < heads; h++)
             for (size_t i = 0; i < n; i++)
-                for (uint32_t r = 0; r < n_rows; r++) sum[h * n + i] += p[h * stride + r] * rows[r * n + i];
+                for (uint32_t r = 0; r < n_rows; r++)
+                    sum[h * n + i] += p[h * stride + r] * rows[r * n + i];
         CHECK(same(a, sum, heads * n) && same(b, sum, heads * n));
     }
 }
@@ -85,8 +86,10 @@ TEST(e_to_the_x_is_within_two_units_of_the_last_place) {
         CHECK(same(a, b, n));
         for (size_t i = 0; i < n; i++) {
             const double want = exp((double)x[i]);
-            if (want < 0x1p-126) CHECK(a[i] == 0 || fabs(a[i] - want) <= 0x1p-126 * 1e-6);
-            else worst = fmax(worst, fabs(a[i] - want) / ldexp(1, ilogb(want) - 23));
+            if (want < 0x1p-126)
+                CHECK(a[i] == 0 || fabs(a[i] - want) <= 0x1p-126 * 1e-6);
+            else
+                worst = fmax(worst, fabs(a[i] - want) / ldexp(1, ilogb(want) - 23));
         }
     }
     CHECK_SAY(worst <= 2, "%g units", worst);
@@ -112,7 +115,8 @@ TEST(a_gate_opens_as_the_formula_says_and_is_clamped) {
         for (size_t i = 0; i < n; i++) {
             const double g = fmin(gate[i], clamp), u = fmax(fmin(up[i], clamp), -clamp);
             const double want = (double)factor * (g / (1 + exp(-g)) * u);
-            CHECK_SAY(fabs(a[i] - want) <= 1e-6 * fabs(want) + 1e-30, "%g %g: %g, not %g", g, u, (double)a[i], want);
+            CHECK_SAY(fabs(a[i] - want) <= 1e-6 * fabs(want) + 1e-30, "%g %g: %g, not %g", g, u,
+                      (double)a[i], want);
         }
     }
     const float bad[2] = {NAN, 1}, good[2] = {1, NAN};

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "backend/cpu/cpu.h"
+#include "base/cores.h"
 
 void cpu_fail(backend *b, status code, const char *what) {
     if (b->error.code == OK) fail(&b->error, code, "cpu: %s", what);
@@ -115,7 +116,7 @@ static void cpu_close(backend *b) {
     free(b);
 }
 
-static uint32_t threads_of(const backend_options *o) { return o->threads ? o->threads : pool_cores(); }
+static uint32_t threads_of(const backend_options *o) { return o->threads ? o->threads : cores_here(); }
 
 static void set_sizes(backend *b, const plan *p, const backend_options *o) {
     const uint32_t index_rows = o->max_context / 4 + 1;
