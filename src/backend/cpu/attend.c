@@ -67,7 +67,7 @@ static void score_tile(const backend *b, const float *q, uint32_t n_heads, const
 /* Scores to weights: e^(z - most) with the largest score so far, which may change what was summed before. */
 static void weights_of_head(const backend *b, float *z, uint32_t n, head_sums *hs, float *acc) {
     float most = hs->most;
-    for (uint32_t i = 0; i < n; i++) most = fmaxf(most, z[i]);
+    for (uint32_t i = 0; i < n; i++) most = z[i] > most ? z[i] : most;
     if (most > hs->most) {
         const float shrink = expf(hs->most - most);
         hs->sum *= shrink;

@@ -36,6 +36,8 @@ static void finish_queries(void *ctx, size_t begin, size_t end, uint32_t thread)
     }
 }
 
+static float positive(float z) { return z > 0 ? z : 0; }
+
 /* Scores of index rows begin..end for one row of the batch. Rows of a page lie together and are brought to float32 a
  * tile at a time. */
 static void score_rows(const backend *b, const layer *l, uint32_t r, uint32_t begin, uint32_t end, float *tile,
@@ -56,7 +58,7 @@ static void score_rows(const backend *b, const layer *l, uint32_t r, uint32_t be
             const uint32_t heads = s->ix_heads - h < CPU_HEADS ? s->ix_heads - h : CPU_HEADS;
             cpu_dots(b, queries + (size_t)h * s->ix_dim, heads, tile, n, s->ix_dim, z, CPU_TILE);
             for (uint32_t k = 0; k < heads; k++)
-                for (uint32_t i = 0; i < n; i++) sums[i] += (double)gates[h + k] * fmaxf(z[k * CPU_TILE + i], 0);
+                for (uint32_t i = 0; i < n; i++) sums[i] += (double)gates[h + k] * positive(z[k * CPU_TILE + i]);
         }
         for (uint32_t i = 0; i < n; i++) scores[w++] = (float)sums[i];
     }
