@@ -33,11 +33,13 @@ LDLIBS  += $(shell pkg-config --libs $(PKGS)) -lm -pthread
 EDITLIB := $(shell pkg-config --libs libedit 2>/dev/null || echo -ledit)
 comma   := ,
 isa_avx2 := -mavx2 -mfma -mf16c
+isa_neon := -march=armv8.2-a+dotprod
+isa_i8mm := -march=armv8.2-a+dotprod+i8mm
 isa_of   = $(foreach i,$(ISAS),$(if $(findstring _$(i),$(notdir $(1))),$(isa_$(i))))
 
 SOURCES := $(wildcard src/*.c $(ROOMS:%=src/%/*.c) src/apps/*.c src/apps/*/*.c)
-ISAS    := avx2 neon
-ISA_HERE := $(if $(filter x86_64 amd64,$(ARCH)),avx2) $(if $(filter arm64 aarch64,$(ARCH)),neon)
+ISAS    := avx2 neon i8mm
+ISA_HERE := $(if $(filter x86_64 amd64,$(ARCH)),avx2) $(if $(filter arm64 aarch64,$(ARCH)),neon i8mm)
 ALL     := $(foreach s,$(SOURCES),$(if $(foreach i,$(filter-out $(ISA_HERE),$(ISAS)),$(findstring _$(i),$(notdir $(s)))),,$(s)))
 UNIT    := $(filter %_test.c,$(ALL)) $(wildcard tests/*_test.c)
 FUZZ    := $(filter %_fuzz.c,$(ALL))

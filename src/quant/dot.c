@@ -37,6 +37,10 @@ const dot_set *dot_scalar(void) { return &scalar; }
 #if defined(__x86_64__)
 
 #include <cpuid.h>
+#ifdef DS4_AMX
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 /* __builtin_cpu_supports also asks the system whether it keeps the wide registers, but not every
  * compiler lets it be asked for F16C: that is bit 29 of what leaf 1 says. */
@@ -46,10 +50,73 @@ static bool has_avx2(void) {
     return f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
+#ifdef DS4_AVX512
+/* The registers that the system keeps for a thread: XCR0, by number of the state. */
+static uint32_t kept_states(void) {
+    uint32_t low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+
+/* Besides the instructions, the system must keep mask and 512-bit registers: bits 5 to 7. */
+static bool has_avx512(void) {
+    unsigned a, b, c, d;
+    const unsigned leaf_7 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F, DQ, BW, VL */
+    if (!has_avx2() || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    return (b & leaf_7) == leaf_7 && (c >> 11 & 1) && (kept_states() & 0xe6) == 0xe6;
+}
+#endif
+
+#ifdef DS4_AMX
+/* The registers of the matrix unit (states 17 and 18) are the process's for the asking: once asked,
+ * its threads have them, whenever they start. */
+static bool has_amx(void) {
+    unsigned a, b, c, d;
+    if (!has_avx512() || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    if (!(d >> 24 & 1) || !(d >> 25 & 1) || (kept_states() & 0x60000) != 0x60000) return false;
+    const long may_use_state = 0x1023;
+    return syscall(SYS_arch_prctl, may_use_state, 18L) == 0;
+}
+#endif
+
 /* Each set that is there has all that those before it have. */
 const dot_set *dot_set_at(size_t i) {
     if (i == 0) return &scalar;
-    return i == 1 && has_avx2() ? dot_avx2() : NULL;
+    if (i == 1) return has_avx2() ? dot_avx2() : NULL;
+#ifdef DS4_AVX512
+    if (i == 2) return has_avx512() ? dot_avx512() : NULL;
+#endif
+#ifdef DS4_AMX
+    if (i == 3) return has_amx() ? dot_amx() : NULL;
+#endif
+    return NULL;
+}
+
+#elif defined(__aarch64__)
+
+#ifdef __APPLE__
+#include <sys/sysctl.h>
+
+static bool has(const char *feature) {
+    int yes = 0;
+    size_t size = sizeof yes;
+    return sysctlbyname(feature, &yes, &size, NULL, 0) == 0 && yes;
+}
+
+static bool has_dots(void) { return has("hw.optional.arm.FEAT_DotProd"); }
+static bool has_i8mm(void) { return has("hw.optional.arm.FEAT_I8MM"); }
+#else
+#include <sys/auxv.h>
+
+/* Bits of the system's interface: headers older than an extension do not name it. */
+static bool has_dots(void) { return getauxval(AT_HWCAP) >> 20 & 1; }
+static bool has_i8mm(void) { return getauxval(AT_HWCAP2) >> 13 & 1; }
+#endif
+
+const dot_set *dot_set_at(size_t i) {
+    if (i == 0) return &scalar;
+    if (!has_dots()) return NULL;
+    return i == 1 ? dot_neon() : i == 2 && has_i8mm() ? dot_i8mm() : NULL;
 }
 
 #else

@@ -45,6 +45,13 @@ void q8_round(const float *x, size_t n, int8_t *q, float *d, int16_t *sum16);
 
 /* The set for x86 with AVX2, FMA and F16C; only where dot_avx2.c is compiled. */
 const dot_set *dot_avx2(void);
+/* With AVX-512 F, BW, DQ, VL and VNNI; and with AMX-INT8 besides. Only where they are compiled. */
+const dot_set *dot_avx512(void);
+const dot_set *dot_amx(void);
+
+/* For aarch64 with dot products of bytes; and with matrix products of bytes besides. */
+const dot_set *dot_neon(void);
+const dot_set *dot_i8mm(void);
 
 const struct float_loops *loops_avx2(void); /* where dot_avx2() is */
 
