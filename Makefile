@@ -40,7 +40,7 @@ isa_of   = $(foreach i,$(ISAS),$(if $(findstring _$(i),$(notdir $(1))),$(isa_$(i
 SOURCES := $(wildcard src/*.c $(ROOMS:%=src/%/*.c) src/apps/*.c src/apps/*/*.c)
 ISAS    := avx2 neon i8mm
 ISA_HERE := $(if $(filter x86_64 amd64,$(ARCH)),avx2) $(if $(filter arm64 aarch64,$(ARCH)),neon i8mm)
-ALL     := $(foreach s,$(SOURCES),$(if $(foreach i,$(filter-out $(ISA_HERE),$(ISAS)),$(findstring _$(i),$(notdir $(s)))),,$(s)))
+ALL     := $(foreach s,$(SOURCES),$(if $(strip $(foreach i,$(filter-out $(ISA_HERE),$(ISAS)),$(findstring _$(i),$(notdir $(s))))),,$(s)))
 UNIT    := $(filter %_test.c,$(ALL)) $(wildcard tests/*_test.c)
 FUZZ    := $(filter %_fuzz.c,$(ALL))
 CODE    := $(filter-out %_test.c %_fuzz.c,$(ALL))
