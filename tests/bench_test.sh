@@ -35,7 +35,8 @@ fraction() { run --synthetic small --ctx-start 10 --ctx-max 30 --step-mul=1.5 --
 one_start() { run --synthetic small --ctx-start 3000 --gen-tokens 1 --batch 1024 && columns_are 1 3000; }
 no_gen() { run "${tiny[@]}" --gen-tokens 0 && columns_are 4 0 0 0 && columns_are 5 0.00 0.00 0.00 && positive 3; }
 together() {
-    run "${tiny[@]}" && local alone=$(column 7 | cut -d' ' -f3)
+    local alone
+    run "${tiny[@]}" && alone=$(column 7 | cut -d' ' -f3)
     run "${tiny[@]}" --sessions 3 && columns_are 6 3 3 3 && columns_are 2 32 32 32 && columns_are 4 3 3 3 &&
         [ "$(column 7 | cut -d' ' -f3)" -eq $((3 * alone)) ]
 }

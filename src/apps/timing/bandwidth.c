@@ -11,7 +11,7 @@
 
 /* At least four times the last cache, so that what is left in it from the pass before is
  * little. */
-static const uint64_t LEAST = (uint64_t)256 << 20, MOST = (uint64_t)1 << 30;
+static const uint64_t LEAST = (uint64_t)256 << 20, MOST = (uint64_t)512 << 20;
 enum { TIMES_CACHE = 4, LEAST_PASSES = 5, MOST_PASSES = 200, PART = 1 << 20 };
 static const double SECONDS = 1.0;
 
