@@ -1,6 +1,7 @@
 # make            all programs, with every backend this machine offers     make test      unit tests and end-to-end tests
 # make cpu|cuda|metal   the same with one backend only                     make asan ubsan tsan   the tests under a sanitizer
 # make fuzz       every fuzz target for FUZZ_SECONDS each                  make layers    who may include whom
+# make arm        the products of aarch64, on this machine, under qemu
 # make libds4.a   the library for other programs: src/ds4.h                make bench     the measuring programs of bench/
 # make clean      removes build/
 #
@@ -39,7 +40,9 @@ isa_of   = $(foreach i,$(ISAS),$(if $(findstring _$(i),$(notdir $(1))),$(isa_$(i
 
 SOURCES := $(wildcard src/*.c $(ROOMS:%=src/%/*.c) src/apps/*.c src/apps/*/*.c)
 ISAS    := avx2 neon i8mm
-ISA_HERE := $(if $(filter x86_64 amd64,$(ARCH)),avx2) $(if $(filter arm64 aarch64,$(ARCH)),neon i8mm)
+# Older compilers do not know all of them.
+can      = $(if $(shell echo 'int x;' | $(CC) $(isa_$(1)) -xc -c -o /dev/null - 2>/dev/null && echo ok),$(1))
+ISA_HERE := $(if $(filter x86_64 amd64,$(ARCH)),avx2) $(if $(filter arm64 aarch64,$(ARCH)),neon $(call can,i8mm))
 ALL     := $(foreach s,$(SOURCES),$(if $(strip $(foreach i,$(filter-out $(ISA_HERE),$(ISAS)),$(findstring _$(i),$(notdir $(s))))),,$(s)))
 UNIT    := $(filter %_test.c,$(ALL)) $(wildcard tests/*_test.c)
 FUZZ    := $(filter %_fuzz.c,$(ALL))
@@ -79,7 +82,10 @@ $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D); echo "cc $<"
 	$(Q)$(CC) $(CFLAGS) $(if $(TESTPKG),$(if $(filter %_test,$*),-DHAVE_UTF8PROC)) $(call isa_of,$*) -MMD -MP -c -o $@ $<
 $(B)/libcore.a: $(call obj,$(LIB))
-	$(Q)rm -f $@; ar rcs $@ $^
+	$(Q)rm -f $@; $(AR) rcs $@ $^
+
+# dot.c chooses among what is compiled.
+$(B)/obj/src/quant/dot.o: CFLAGS += $(if $(filter i8mm,$(ISA_HERE)),-DDS4_I8MM)
 
 # Vectors wider than the registers stay within inlined functions: how they would be passed does not matter.
 $(B)/obj/src/quant/quantize_%.o $(B)/obj/src/quant/loops_%.o: CFLAGS += -Wno-psabi
@@ -129,6 +135,15 @@ san_ubsan := -fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all
 san_tsan  := -fsanitize=thread
 san_fuzzing := $(san_asan) -fsanitize=fuzzer-no-link
 
+# The number formats depend on no library: they are built and tested for aarch64 where its compiler and qemu are.
+ARM       ?= aarch64-linux-gnu-
+ARM_TESTS := $(patsubst %,$(B)/arm/test/src/quant/%_test,dot tile)
+arm:
+	@lack=$$(for t in $(ARM)gcc qemu-aarch64; do command -v $$t >/dev/null || echo $$t; done); \
+	if [ -n "$$lack" ]; then echo "skipped: make arm: it needs" $$lack; echo '0 passed, 0 failed, 1 skipped'; exit; fi; \
+	$(MAKE) B=$(B)/arm CC=$(ARM)gcc AR=$(ARM)ar OS=Linux ARCH=aarch64 SOURCES='$(wildcard src/quant/*.c)' DATA= TESTPKG= \
+	    EDITLIB= LDFLAGS=-static LDLIBS=-lm $(ARM_TESTS) && tools/run-arm $(ARM_TESTS)
+
 FUZZ_SECONDS ?= 60
 fuzzers: $(FUZZERS)
 fuzz:
@@ -141,6 +156,6 @@ list:
 clean:
 	rm -rf build
 
-.PHONY: all cpu cuda metal tests test data bins bench objects libds4.a asan ubsan tsan fuzzers fuzz layers list clean
+.PHONY: all cpu cuda metal tests test data bins bench objects libds4.a asan ubsan tsan arm fuzzers fuzz layers list clean
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

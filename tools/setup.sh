@@ -25,6 +25,8 @@ clang      | fuzzer          | clang libclang-rt-dev?   | clang compiler-rt    |
 tmux       | command tmux    | tmux                     | tmux                 | tmux        | tmux
 xz         | command xz      | xz-utils                 | xz                   | xz          | xz
 utf8proc   | library libutf8proc | libutf8proc-dev      | utf8proc-devel       | libutf8proc | utf8proc
+aarch64    | command aarch64-linux-gnu-gcc | gcc-aarch64-linux-gnu libc6-dev-arm64-cross | - | aarch64-linux-gnu-gcc | -
+qemu-user  | command qemu-aarch64 | qemu-user            | -                    | qemu-user   | -
 '
 
 setup_say() { echo "ds4: $*" >&2; }

@@ -94,29 +94,33 @@ const dot_set *dot_set_at(size_t i) {
 
 #elif defined(__aarch64__)
 
+typedef enum extension { DOTS, MATRICES } extension;
+
 #ifdef __APPLE__
 #include <sys/sysctl.h>
 
-static bool has(const char *feature) {
+static bool has(extension e) {
     int yes = 0;
     size_t size = sizeof yes;
-    return sysctlbyname(feature, &yes, &size, NULL, 0) == 0 && yes;
+    const char *name = e == DOTS ? "hw.optional.arm.FEAT_DotProd" : "hw.optional.arm.FEAT_I8MM";
+    return sysctlbyname(name, &yes, &size, NULL, 0) == 0 && yes;
 }
-
-static bool has_dots(void) { return has("hw.optional.arm.FEAT_DotProd"); }
-static bool has_i8mm(void) { return has("hw.optional.arm.FEAT_I8MM"); }
 #else
 #include <sys/auxv.h>
 
 /* Bits of the system's interface: headers older than an extension do not name it. */
-static bool has_dots(void) { return getauxval(AT_HWCAP) >> 20 & 1; }
-static bool has_i8mm(void) { return getauxval(AT_HWCAP2) >> 13 & 1; }
+static bool has(extension e) {
+    return e == DOTS ? getauxval(AT_HWCAP) >> 20 & 1 : getauxval(AT_HWCAP2) >> 13 & 1;
+}
 #endif
 
 const dot_set *dot_set_at(size_t i) {
     if (i == 0) return &scalar;
-    if (!has_dots()) return NULL;
-    return i == 1 ? dot_neon() : i == 2 && has_i8mm() ? dot_i8mm() : NULL;
+    if (i == 1) return has(DOTS) ? dot_neon() : NULL;
+#ifdef DS4_I8MM
+    if (i == 2) return has(DOTS) && has(MATRICES) ? dot_i8mm() : NULL;
+#endif
+    return NULL;
 }
 
 #else
