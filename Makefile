@@ -34,15 +34,17 @@ LDLIBS  += $(shell pkg-config --libs $(PKGS)) -lm -pthread
 EDITLIB := $(shell pkg-config --libs libedit 2>/dev/null || echo -ledit)
 comma   := ,
 isa_avx2 := -mavx2 -mfma -mf16c
+isa_avx512 := $(isa_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
+isa_amx  := $(isa_avx512) -mamx-tile -mamx-int8
 isa_neon := -march=armv8.2-a+dotprod
 isa_i8mm := -march=armv8.2-a+dotprod+i8mm
 isa_of   = $(foreach i,$(ISAS),$(if $(findstring _$(i),$(notdir $(1))),$(isa_$(i))))
 
 SOURCES := $(wildcard src/*.c $(ROOMS:%=src/%/*.c) src/apps/*.c src/apps/*/*.c)
-ISAS    := avx2 neon i8mm
+ISAS    := avx2 avx512 amx neon i8mm
 # Older compilers do not know all of them.
 can      = $(if $(shell echo 'int x;' | $(CC) $(isa_$(1)) -xc -c -o /dev/null - 2>/dev/null && echo ok),$(1))
-ISA_HERE := $(if $(filter x86_64 amd64,$(ARCH)),avx2) $(if $(filter arm64 aarch64,$(ARCH)),neon $(call can,i8mm))
+ISA_HERE := $(if $(filter x86_64 amd64,$(ARCH)),avx2 $(call can,avx512) $(if $(LINUX),$(call can,amx))) $(if $(filter arm64 aarch64,$(ARCH)),neon $(call can,i8mm))
 ALL     := $(foreach s,$(SOURCES),$(if $(strip $(foreach i,$(filter-out $(ISA_HERE),$(ISAS)),$(findstring _$(i),$(notdir $(s))))),,$(s)))
 UNIT    := $(filter %_test.c,$(ALL)) $(wildcard tests/*_test.c)
 FUZZ    := $(filter %_fuzz.c,$(ALL))
@@ -85,7 +87,7 @@ $(B)/libcore.a: $(call obj,$(LIB))
 	$(Q)rm -f $@; $(AR) rcs $@ $^
 
 # dot.c chooses among what is compiled.
-$(B)/obj/src/quant/dot.o: CFLAGS += $(if $(filter i8mm,$(ISA_HERE)),-DDS4_I8MM)
+$(B)/obj/src/quant/dot.o: CFLAGS += $(if $(filter avx512,$(ISA_HERE)),-DDS4_AVX512) $(if $(filter amx,$(ISA_HERE)),-DDS4_AMX) $(if $(filter i8mm,$(ISA_HERE)),-DDS4_I8MM)
 
 # Vectors wider than the registers stay within inlined functions: how they would be passed does not matter.
 $(B)/obj/src/quant/quantize_%.o $(B)/obj/src/quant/loops_%.o: CFLAGS += -Wno-psabi
