@@ -1,5 +1,6 @@
-/* ds4-eval: examines a model with a suite of questions, and compares two examinations. This file
- * reads the command line and goes through the questions; the rest is in apps/examine. */
+/* ds4-eval: examines a model with a suite of questions, or measures what a file lost against another
+ * one, and compares two results of either kind. This file reads the command line and goes through the
+ * questions; the rest is in apps/examine and apps/quality. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,9 @@
 #include "apps/lib/find_model.h"
 #include "apps/lib/guard.h"
 #include "apps/lib/say.h"
+#include "apps/quality/quality.h"
+#include "apps/quality/receipt.h"
+#include "apps/quality/versus.h"
 #include "base/clock.h"
 #include "base/progress.h"
 #include "base/utf8.h"
@@ -39,10 +43,10 @@ static void set_signals(void) {
 }
 
 typedef struct options {
-    const char *suite, *model, *backend, *out, *sample;
+    const char *suite, *model, *backend, *out, *sample, *against, *save, *text;
     args_words only, require;
-    uint64_t limit, ctx, threads, batch;
-    bool limit_given, exact, no_sim, json, by_skill, failures, compare;
+    uint64_t limit, ctx, threads, batch, tokens;
+    bool limit_given, exact, no_sim, json, by_skill, failures, compare, special;
 } options;
 
 /* An examination under way. */
@@ -224,22 +228,59 @@ static status run_exam(const options *o, const demand *demands, err *e) {
     return st;
 }
 
+static bool is_quality(const options *o) {
+    return strcmp(o->suite, "quality") == 0;
+}
+
+static status run_quality(const options *o, int argc, char **argv, err *e) {
+    const quality_options q = {.model = o->model, .against = o->against, .text = o->text, .out = o->out,
+                               .save = o->save, .backend = o->backend, .size = o->ctx, .tokens = o->tokens,
+                               .threads = o->threads, .batch = o->batch, .special = o->special,
+                               .exact = o->exact, .no_sim = o->no_sim, .json = o->json,
+                               .require = o->require, .command = argv, .n_command = argc,
+                               .interrupted = &interrupted};
+    buf b = {0};
+    const status st = quality_run(&b, &q, e), printed = print(&b, st == OK ? e : NULL);
+    buf_free(&b);
+    return st == OK ? printed : st;
+}
+
 static status run_compare(const options *o, const args_words *files, err *e) {
     buf b = {0};
-    status st = compare_files(&b, files->at[0], files->at[1], o->json, e);
+    const bool receipts = is_quality(o) || receipt_is(files->at[0]);
+    status st = (receipts ? versus_files : compare_files)(&b, files->at[0], files->at[1], o->json, e);
     if (st == OK) st = print(&b, e);
     buf_free(&b);
     return st;
 }
 
-static status run(const options *o, const args_words *words, err *e) {
+/* An option that the other kind of suite does not know would be passed over in silence. */
+static status check_kind(const options *o, err *e) {
+    const struct {
+        const char *name;
+        bool given, quality;
+    } all[] = {{"--only", o->only.n > 0, false},     {"--sample", o->sample != NULL, false},
+               {"--limit", o->limit_given, false},   {"--by-skill", o->by_skill, false},
+               {"--failures", o->failures, false},   {"--against", o->against != NULL, true},
+               {"--save-logits", o->save != NULL, true}, {"--text", o->text != NULL, true},
+               {"--special", o->special, true},      {"--tokens", o->tokens > 0, true}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].given && all[i].quality != is_quality(o))
+            return fail(e, E_USAGE, all[i].quality ? "%s: belongs to --suite quality"
+                                                   : "%s: belongs to a suite of questions",
+                        all[i].name);
+    return OK;
+}
+
+static status run(const options *o, const args_words *words, int argc, char **argv, err *e) {
     demand demands[ARGS_WORDS];
-    status st = OK;
     if (o->compare && words->n != 2)
         return fail(e, E_USAGE, "--compare: two files of results were expected, as --out writes "
                     "them");
     if (!o->compare && words->n)
         return fail(e, E_USAGE, "'%s': no such argument; see ds4-eval --help", words->at[0]);
+    status st = o->compare ? OK : check_kind(o, e);
+    if (st == OK && !o->compare && is_quality(o)) return run_quality(o, argc, argv, e);
     for (size_t i = 0; i < o->require.n && st == OK; i++)
         st = demand_parse(&demands[i], o->require.at[i], e);
     if (st != OK) return st;
@@ -250,7 +291,8 @@ int main(int argc, char **argv) {
     options o = {.suite = "mini"};
     const arg table[] = {
         {.group = "Examination", .name = "--suite", .kind = ARG_STRING, .to = &o.suite,
-         .value = "mini|FILE", .help = "the questions: those of ds4-mini, or JSON lines"},
+         .value = "mini|FILE|quality",
+         .help = "the questions: those of ds4-mini, or JSON lines; or what a file lost"},
         {.name = "--model", .alias = "-m", .kind = ARG_STRING, .to = &o.model, .value = "FILE",
          .help = "the model; else $DS4_MODEL, ds4flash.gguf here, ds4-mini"},
         {.name = "--only", .kind = ARG_LIST, .to = &o.only, .value = "SKILL",
@@ -259,10 +301,21 @@ int main(int argc, char **argv) {
          .help = "only so many, drawn by the seed"},
         {.name = "--limit", .kind = ARG_U64, .to = &o.limit, .given = &o.limit_given, .min = 1,
          .help = "only the first N of these"},
+        {.group = "Quality (--suite quality)", .name = "--against", .kind = ARG_STRING,
+         .to = &o.against, .value = "FILE",
+         .help = "the reference: a model, or logits that --save-logits stored"},
+        {.name = "--text", .kind = ARG_STRING, .to = &o.text, .value = "FILE",
+         .help = "what both read (- is stdin); else the questions of ds4-mini, rendered"},
+        {.name = "--special", .kind = ARG_FLAG, .to = &o.special,
+         .help = "text that spells a special token is one; BOS begins another document"},
+        {.name = "--tokens", .kind = ARG_U64, .to = &o.tokens, .min = 1,
+         .help = "only the first N tokens of it"},
+        {.name = "--save-logits", .kind = ARG_STRING, .to = &o.save, .value = "FILE",
+         .help = "stores what -m says of the text, 2 bytes a token and word of the vocabulary"},
         {.group = "Results", .name = "--out", .kind = ARG_STRING, .to = &o.out, .value = "FILE",
-         .help = "a JSON line for each case; what is there already is not asked again"},
+         .help = "a JSON line for each case; quality: OUT.json and OUT.html, or a folder for them"},
         {.name = "--require", .kind = ARG_LIST, .to = &o.require, .value = "SHARE",
-         .help = "status 1 if fewer pass: 0.95, SKILL=0.9, format=0.99; may be given again"},
+         .help = "status 1 if less: 0.95, SKILL=0.9, format=0.99; kl=0.1, same=0.9, ratio=0.05"},
         {.name = "--by-skill", .kind = ARG_FLAG, .to = &o.by_skill,
          .help = "a line for each skill instead of each family"},
         {.name = "--failures", .kind = ARG_FLAG, .to = &o.failures,
@@ -270,9 +323,9 @@ int main(int argc, char **argv) {
         {.name = "--json", .kind = ARG_FLAG, .to = &o.json,
          .help = "one JSON object instead of a table"},
         {.name = "--compare", .kind = ARG_FLAG, .to = &o.compare,
-         .help = "with two files of --out, A and B: lists the cases that differ"},
+         .help = "with two files of --out, A and B: the cases that differ, or which is nearer"},
         {.group = "Engine", .name = "--ctx", .kind = ARG_U64, .to = &o.ctx, .min = 1,
-         .max = UINT32_MAX, .help = "context size in tokens (default: 32768, at most the model's)"},
+         .max = UINT32_MAX, .help = "tokens of context (default: 32768; quality: windows of 2048; at most the model's)"},
         {.name = "--batch", .kind = ARG_U64, .to = &o.batch, .min = 1, .max = 65536,
          .help = "tokens of a prompt computed together (default: 512)"},
         {.name = "--threads", .kind = ARG_U64, .to = &o.threads, .min = 1, .max = 1024,
@@ -287,9 +340,13 @@ int main(int argc, char **argv) {
     const args_spec spec = {
         .program = "ds4-eval",
         .synopsis = "[--suite mini|FILE.jsonl] [-m MODEL] [options]\n"
-                    "       ds4-eval --compare A.jsonl B.jsonl",
+                    "       ds4-eval --suite quality -m MODEL --against REFERENCE [--text FILE] [options]\n"
+                    "       ds4-eval --compare A B",
         .about = "Puts a suite of questions to a model, greedily, and grades the answers: a table\n"
-                 "by family of skills, with the share that passed and that of the right form.",
+                 "by family of skills, with the share that passed and that of the right form.\n"
+                 "With --suite quality: how far the probabilities of a file are from a reference's,\n"
+                 "token by token over a text, with intervals; and a receipt that can be published.\n"
+                 "What was stopped goes on when the same command is given again with the same --out.",
         .table = table,
         .max_words = 2,
         .words_are = "a file of results"};
@@ -299,5 +356,5 @@ int main(int argc, char **argv) {
     if (args_start(&spec, argc, argv, &words, &rc)) return rc;
     map_guard_install();
     err e = {0};
-    return run(&o, &words, &e) == OK ? 0 : say_error(&e);
+    return run(&o, &words, argc, argv, &e) == OK ? 0 : say_error(&e);
 }

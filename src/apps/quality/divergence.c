@@ -5,7 +5,8 @@
 
 static const double unlikely = -60;
 
-/* A row on its way: its best tokens and the logarithm of its sum of exponentials. */
+/* A row on its way: its best tokens, and the logarithm of the sum of e^(logit - best logit). The two are kept
+ * apart: differences of float32 logits are exact in float64, whatever all of them are shifted by. */
 typedef struct row_sum {
     int32_t best[DIVERGENCE_TOP];
     float at[DIVERGENCE_TOP]; /* their logits, falling */
@@ -29,7 +30,12 @@ static void look(row_sum *r, const float *x, uint32_t n) {
         if (r->n < DIVERGENCE_TOP || x[i] > r->at[DIVERGENCE_TOP - 1]) rank(r, (int32_t)i, x[i]);
     double sum = 0;
     for (uint32_t i = 0; i < n; i++) sum += exp((double)x[i] - (double)r->at[0]);
-    r->log_sum = (double)r->at[0] + log(sum);
+    r->log_sum = log(sum);
+}
+
+/* ln of its probability. */
+static double log_p(const row_sum *r, float logit) {
+    return (double)logit - (double)r->at[0] - r->log_sum;
 }
 
 static uint32_t in_common(const row_sum *a, const row_sum *b) {
@@ -53,14 +59,14 @@ void divergence(token_figures *out, const float *reference, const float *got, ui
     look(&a, reference, n_vocab);
     look(&b, got, n_vocab);
     for (uint32_t i = 0; i < n_vocab; i++) {
-        const double lp = (double)reference[i] - a.log_sum, lq = (double)got[i] - b.log_sum;
+        const double lp = log_p(&a, reference[i]), lq = log_p(&b, got[i]);
         if (lp > unlikely || lq > unlikely) kl += term(lp, lq);
     }
     *out = (token_figures){.kl = kl,
-                           .nll_ref = a.log_sum - (double)reference[next],
-                           .nll = b.log_sum - (double)got[next],
-                           .p_best = (float)exp((double)a.at[0] - a.log_sum),
-                           .q_best = (float)exp((double)b.at[0] - b.log_sum),
+                           .nll_ref = -log_p(&a, reference[next]),
+                           .nll = -log_p(&b, got[next]),
+                           .p_best = (float)exp(-a.log_sum),
+                           .q_best = (float)exp(-b.log_sum),
                            .best_ref = a.best[0],
                            .best = b.best[0],
                            .common = in_common(&a, &b)};

@@ -155,6 +155,8 @@ static status read_ids(stored *s, const uint8_t *p, uint64_t n, uint32_t size, i
                         s->head.n_vocab);
         s->text.ids.id[i] = (int32_t)id;
     }
+    if (n % 2 && le32(p + 4 * n) != 0)
+        return fail(e, E_FORMAT, "%s: damaged: what pads its tokens is not zero", s->name);
     s->text.ids.n = (size_t)n;
     const status st = stream_cut(&s->text, bos, size, 0, e);
     if (st != OK) err_prefix(e, "%s: ", s->name);
