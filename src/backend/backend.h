@@ -37,6 +37,7 @@ typedef struct backend_options {
     bool scalar;       /* CPU: plain C products only     */
     uint32_t max_rows; /* of a batch                     */
     uint32_t max_context; /* positions any session may reach: sizes the indexer's scratch */
+    bool read_ahead;   /* CPU: the weights are more than the memory holds: ask the disk early */
     observer watch;    /* CPU; see is NULL: nobody watches */
 } backend_options;
 

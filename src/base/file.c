@@ -65,6 +65,11 @@ void map_drop(const file_map *m, uint64_t at, uint64_t n) {
     if (end > from) madvise((void *)(uintptr_t)(m->data + from), (size_t)(end - from), MADV_DONTNEED);
 }
 
+void map_soon(const void *p, uint64_t n) {
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)p & ~(page - 1);
+    madvise((void *)from, (size_t)((uintptr_t)p + n - from), MADV_WILLNEED);
+}
+
 bool file_stamp_of(file_stamp *out, const char *path) {
     struct stat st;
     *out = (file_stamp){0};

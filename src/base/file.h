@@ -30,6 +30,9 @@ void map_close(file_map *m);
  * the file when touched. So a process that walks once through a huge file stays small. */
 void map_drop(const file_map *m, uint64_t at, uint64_t n);
 
+/* Asks the system to begin reading n mapped bytes at `p`: it does so while the caller goes on. */
+void map_soon(const void *p, uint64_t n);
+
 /* What a change of a file leaves different: its size and the time of its last change (seconds, and nanoseconds where the system
  * keeps them). False, and zeros, without such a file. */
 typedef struct file_stamp {

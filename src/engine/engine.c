@@ -195,9 +195,17 @@ const float *engine_draft_logits(const engine *en, uint32_t i) {
 
 /* ------------------------------------------------------------------ opening */
 
+/* Whether the weights and the rest together are more than the device's memory. */
+static bool too_large(const engine *en) {
+    uint64_t files = 0;
+    for (uint32_t i = 0; i < model_n_files(en->m); i++) files += gguf_size(model_file(en->m, i));
+    const uint64_t has = en->op->memory_limit();
+    return has && files > has - has / 10;
+}
+
 static status open_device(engine *en, const engine_options *o, err *e) {
     const backend_options bo = {.threads = o->threads, .scalar = o->scalar, .max_rows = en->batch,
-                                .max_context = en->context, .watch = o->watch};
+                                .max_context = en->context, .read_ahead = too_large(en), .watch = o->watch};
     en->account.limit = o->memory ? o->memory : en->op->memory_limit();
     status st = ledger_take(&en->account, LEDGER_SCRATCH, en->op->scratch_bytes(&en->p, &bo), e);
     if (st == OK) st = en->op->open(&en->dev, &en->p, &bo, e);

@@ -16,17 +16,6 @@ static const char *layout_name(const contents *t) {
     return t->half_hc ? "antirez (F16 hyper-connections)" : "llama.cpp (no draft block)";
 }
 
-/* Weights read for one token: everything but the embedding and the experts that are not chosen. */
-static uint64_t active_bytes(const model *m, const contents *t) {
-    const shape *s = model_shape(m);
-    uint64_t sum = 0;
-    for (size_t c = 0; c < CONTENTS_CLASSES; c++) {
-        if (t->c[c].draft || t->c[c].looked_up) continue;
-        sum += t->c[c].routed ? t->c[c].bytes / s->n_experts * s->n_used : t->c[c].bytes;
-    }
-    return sum;
-}
-
 static const uint32_t lengths[] = {4096, 32768, 131072, 262144, 1048576};
 enum { N_LENGTHS = sizeof lengths / sizeof *lengths };
 
@@ -74,7 +63,7 @@ static void as_text(buf *b, const ds4_cli *o, const model *m, const contents *t,
         buf_char(b, '\n');
     }
     buf_printf(b, "%-30s %8" PRIu64 " %12.2f\n", "all", t->tensors, (double)t->bytes / (1024 * 1024));
-    buf_printf(b, "read for each token %30.2f\n\n", (double)active_bytes(m, t) / (1024 * 1024));
+    buf_printf(b, "read for each token %30.2f\n\n", (double)contents_bytes_per_token(m, t) / (1024 * 1024));
     buf_printf(b, "context    tokens        MiB\n");
     for (size_t i = 0; i < N_LENGTHS; i++)
         if (lengths[i] <= s->context || i == 0)
@@ -106,7 +95,7 @@ static void as_json(buf *b, const ds4_cli *o, const model *m, const contents *t,
     buf_str(b, "]}, \"classes\": ");
     contents_json(b, t);
     buf_printf(b, ", \"tensor_bytes\": %" PRIu64 ", \"bytes_per_token\": %" PRIu64 ", \"context\": [", t->bytes,
-               active_bytes(m, t));
+               contents_bytes_per_token(m, t));
     for (size_t i = 0; i < N_LENGTHS; i++)
         buf_printf(b, "%s{\"tokens\": %u, \"bytes\": %" PRIu64 "}", i ? ", " : "", lengths[i],
                    plan_context_bytes(p, lengths[i]));

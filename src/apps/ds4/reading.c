@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "apps/lib/fits.h"
 #include "base/clock.h"
 
 enum { BAR_FROM = 64 /* tokens: a shorter prompt is read before a bar could be */ };
@@ -24,6 +25,7 @@ status reading_open(model **m, engine **en, talker **t, const ds4_cli *o, run_st
     const talk_settings set = settings_of(o);
     const engine_options eo = cli_engine(o);
     status st = model_open(m, o->model, o->mtp, e);
+    if (st == OK) fits_note(*m, o->model);
     if (st == OK) st = engine_open(en, *m, &eo, e);
     if (st == OK) st = talker_new(t, *m, o->model, *en, &set, e);
     if (st == OK && o->system) st = talker_set_system(*t, o->system, strlen(o->system), e);

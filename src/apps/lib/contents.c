@@ -101,3 +101,13 @@ void contents_json(buf *b, const contents *t) {
     }
     buf_char(b, ']');
 }
+
+uint64_t contents_bytes_per_token(const model *m, const contents *t) {
+    const shape *s = model_shape(m);
+    uint64_t sum = 0;
+    for (size_t c = 0; c < CONTENTS_CLASSES; c++) {
+        if (t->c[c].draft || t->c[c].looked_up) continue;
+        sum += t->c[c].routed ? t->c[c].bytes / s->n_experts * s->n_used : t->c[c].bytes;
+    }
+    return sum;
+}

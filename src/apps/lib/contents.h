@@ -26,6 +26,8 @@ typedef struct contents {
 } contents;
 
 contents contents_of(const model *m);
+/* Weights read for one token: everything but the embedding, the draft block and the experts that are not chosen. */
+uint64_t contents_bytes_per_token(const model *m, const contents *t);
 
 /* "Q8_0" or "Q8_0 x12, F16 x3". */
 void contents_types(buf *out, const class_total *c);

@@ -46,6 +46,7 @@ struct backend {
     pool *threads;
     uint32_t max_rows, max_context, pick_cap;
     uint64_t bytes; /* allocated, or with `counting` to be allocated */
+    bool read_ahead;
     bool counting;  /* buffers are added up, not taken               */
     void **owned;
     uint32_t n_owned;

@@ -145,6 +145,7 @@ static status cpu_open(backend **out, const plan *p, const backend_options *o, e
     b->dots = o->scalar ? dot_scalar() : dot_best();
     b->loops = o->scalar ? &loops_portable : loops_best();
     b->watch = o->watch;
+    b->read_ahead = o->read_ahead;
     status st = pool_new(&b->threads, threads_of(o), e);
     if (st == OK && !take_all(b, threads_of(o)))
         st = fail(e, E_NOMEM, "cpu: no memory for batches of %u rows: use a smaller --batch", o->max_rows);

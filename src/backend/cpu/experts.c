@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
+#include "base/file.h"
 
 /* Slots in order of expert, and within one in order of row. */
 static void group_slots(backend *b) {
@@ -58,6 +59,14 @@ static void inner_of_shared(const expert_job *j, uint32_t o, uint32_t n_out, uin
     for (uint32_t r = 0; r < n; r++)
         b->loops->gated(b->shared_inner + (size_t)r * width + o, gate + (size_t)r * CPU_OUTPUTS,
                         up + (size_t)r * CPU_OUTPUTS, 1, j->l->clamp_shared, n_out);
+}
+
+/* The disk begins with all chosen experts, in the order in which they will be used, while the first are computed. */
+static void ask_early(const backend *b, const layer *l) {
+    const matrix *parts[] = {&l->w->routed.gate, &l->w->routed.up, &l->w->routed.down};
+    for (int part = 0; part < 3; part++)
+        for (uint32_t i = 0; i < b->n_active; i++)
+            map_soon(parts[part]->data + b->active[i] * parts[part]->plane_bytes, parts[part]->plane_bytes);
 }
 
 static uint32_t tiles_of(uint32_t n) { return (n + CPU_OUTPUTS - 1) / CPU_OUTPUTS; }
@@ -136,6 +145,7 @@ void cpu_experts(backend *b, const layer *l) {
     const uint32_t n = b->x->n_rows, shared = s->n_shared * s->ff_dim;
     expert_job j = {b, l};
     group_slots(b);
+    if (b->read_ahead) ask_early(b, l);
     acts_ready(b, &b->a_input, &l->w->routed.gate);
     acts_ready(b, &b->a_input, &l->w->routed.up);
     acts_ready(b, &b->a_input, &l->w->shared.gate);
