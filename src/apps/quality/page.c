@@ -17,15 +17,17 @@ static const char style[] =
     "h1{font-size:1.5rem;line-height:1.25;margin:.5rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem}"
     "p{margin:.4rem 0}.soft,caption,figcaption{color:var(--soft)}\n"
     ".row{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr))}\n"
+    ".plots{grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr))}\n"
     ".card{background:var(--card);border:1px solid var(--rule);border-radius:.5rem;padding:.8rem 1rem;margin:0;"
     "min-width:0}.big{font-size:1.7rem;font-weight:600;line-height:1.2}\n"
     "svg{display:block;width:100%;height:auto}svg text{font-size:13px;fill:var(--soft)}"
     ".bar{fill:var(--bar)}.line{fill:none;stroke:var(--line);stroke-width:2.5}"
     ".grid{stroke:var(--rule)}.axis{stroke:var(--ink)}\n"
-    ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}"
+    ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem;overflow-wrap:break-word}"
+    "table.five{min-width:38rem}"
     "th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--rule);vertical-align:top}"
     "td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
-    "th{font-weight:600}thead th{white-space:nowrap}code{font-size:.85rem}"
+    "th{font-weight:600}thead th{white-space:nowrap}code{font-size:.85rem;overflow-wrap:anywhere}"
     "summary{cursor:pointer;color:var(--soft);font-size:.9rem}td.t{min-width:8rem;white-space:pre-wrap}\n";
 
 /* ------------------------------------------------------------------ small pieces */
@@ -61,7 +63,6 @@ static void put_interval(buf *out, const json *x, bool share) {
         buf_str(out, "no interval: a single batch");
         return;
     }
-    buf_str(out, "95&nbsp;%: ");
     put_value(out, number(x, "low"), share);
     buf_str(out, " to ");
     put_value(out, number(x, "high"), share);
@@ -70,7 +71,7 @@ static void put_interval(buf *out, const json *x, bool share) {
 static void put_card(buf *out, const char *label, const json *x, bool share, const char *says) {
     buf_printf(out, "<div class=\"card\"><p>%s</p><p class=\"big\">", label);
     put_value(out, number(x, "value"), share);
-    buf_str(out, "</p><p class=\"soft\">");
+    buf_str(out, "</p><p class=\"soft\">95&nbsp;%: ");
     put_interval(out, x, share);
     buf_printf(out, "</p><p class=\"soft\">%s</p></div>\n", says);
 }
@@ -166,12 +167,14 @@ static void put_histogram(buf *out, const json *parts) {
     }
     for (size_t i = first; i <= last && i < json_count(parts) && n < PLOT_BARS; i++, n++) {
         const json *x = json_at(parts, i);
-        const double tokens = number(x, "tokens"), from = number(x, "from"), decade = log10(number(x, "to")) - 0.25;
+        const double tokens = number(x, "tokens"), from = number(x, "from");
+        const double decade = log10(number(x, "to")) - 0.25;
         so_far += tokens;
         bars[n].v = tokens / all;
         bars[n].line = so_far / all;
-        if (i > 0 && fabs(decade - floor(decade + 0.01)) < 0.02)
-            snprintf(bars[n].label, sizeof bars[n].label, last - first > 20 ? "%.0e" : "%.2g", from);
+        const long power = lround(decade), each = last - first > 16 ? 2 : 1;
+        if (i > 0 && fabs(decade - (double)power) < 0.02 && power % each == 0)
+            snprintf(bars[n].label, sizeof bars[n].label, "1e%ld", power);
         snprintf(bars[n].title, sizeof bars[n].title, "KL %.2g to %.2g: %.2f %% of the tokens", from, number(x, "to"),
                  100 * bars[n].v);
     }
@@ -242,7 +245,7 @@ static const json *class_named(const json *classes, const json *name) {
 
 static void put_recipe(buf *out, const json *r) {
     const json *mine = json_get(json_get(r, "file"), "classes"), *theirs = json_get(json_get(r, "reference"), "classes");
-    buf_str(out, "<h2>What is in the files</h2>\n<div class=\"wide\"><table><thead><tr><th scope=\"col\">tensors</th>"
+    buf_str(out, "<h2>What is in the files</h2>\n<div class=\"wide\"><table class=\"five\"><thead><tr><th scope=\"col\">tensors</th>"
                  "<th scope=\"col\">types</th><th scope=\"col\" class=\"n\">MB</th><th scope=\"col\">reference</th>"
                  "<th scope=\"col\" class=\"n\">MB</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < json_count(mine); i++) {
@@ -279,7 +282,7 @@ static void put_cell(buf *out, const json *x, const char *key) {
 
 static void put_worst(buf *out, const json *worst) {
     if (json_count(worst) == 0) return;
-    buf_str(out, "<h2>Where they differ most</h2>\n<div class=\"wide\"><table><thead><tr><th scope=\"col\" class=\"n\">KL</th>"
+    buf_str(out, "<h2>Where they differ most</h2>\n<div class=\"wide\"><table class=\"five\"><thead><tr><th scope=\"col\" class=\"n\">KL</th>"
                  "<th scope=\"col\">after</th><th scope=\"col\">follows</th><th scope=\"col\">reference would write</th>"
                  "<th scope=\"col\">the file would write</th><th scope=\"col\" class=\"n\">window, position</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < json_count(worst); i++) {
@@ -355,7 +358,7 @@ void page_write(buf *out, const json *r) {
     buf_printf(out, ": quality receipt</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n", style);
     put_heading(out, r);
     put_cards(out, json_get(r, "figures"));
-    buf_str(out, "<h2>How it is spread</h2>\n<div class=\"row\">\n");
+    buf_str(out, "<h2>How it is spread</h2>\n<div class=\"row plots\">\n");
     put_histogram(out, json_get(r, "histogram"));
     put_places(out, json_get(r, "positions"));
     put_certainty(out, json_get(r, "certainty"));

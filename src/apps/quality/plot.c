@@ -55,11 +55,17 @@ static void put_scale(buf *out, const plot *p, double top) {
     }
 }
 
+/* Shares end at a number of percent that four steps lead to. */
 static double top_of(const plot *p) {
+    static const double nice[] = {0.01, 0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.4, 0.6, 0.8};
     double most = p->top;
     for (size_t i = 0; i < p->n && p->top <= 0; i++)
         if (p->bars[i].v > most) most = p->bars[i].v;
-    return most > 0 && isfinite(most) ? most : 1;
+    if (!(most > 0) || !isfinite(most)) return 1;
+    if (!p->shares) return most;
+    for (size_t i = 0; i < sizeof nice / sizeof *nice; i++)
+        if (most <= nice[i]) return nice[i];
+    return 1;
 }
 
 static void put_line(buf *out, const plot *p, double top, double step) {
