@@ -67,6 +67,8 @@ static void check_tensor(const gguf_tensor *in, const gguf_tensor *out, const im
         return;
     }
     const imatrix_entry *x = importance ? imatrix_find(importance, name) : NULL;
+    const uint64_t runs = x ? x->n_cols * x->n_mats / in->ne[0] : 1;
+    const uint64_t run_rows = in->ne[1] * in->ne[2] / runs; /* of an expert, of a group of heads */
     const quantize_fn fn = quantize_for(out->type->id);
     REQUIRE(fn && quant_bytes(in->type, in->ne[0], &in_row));
     REQUIRE(quant_bytes(out->type, out->ne[0], &out_row));
@@ -75,7 +77,7 @@ static void check_tensor(const gguf_tensor *in, const gguf_tensor *out, const im
     bool same = true;
     for (uint64_t r = 0; r < in->ne[1] * in->ne[2]; r++) {
         in->type->dequant(in->data + r * in_row, v, in->ne[0]);
-        const bool met = x && imatrix_weights(x, in->ne[0], r / in->ne[1], w);
+        const bool met = x && imatrix_weights(x, in->ne[0], r / run_rows, w);
         fn(v, met ? w : NULL, expected, in->ne[0]);
         same &= memcmp(out->data + r * out_row, expected, out_row) == 0;
     }
@@ -166,6 +168,33 @@ TEST(each_expert_is_quantised_with_its_own_importance) {
     CHECK(gguf_string(gguf_find_key(g, "quantize.imatrix.file"), &s) && s.n == 5);
     CHECK(gguf_string(gguf_find_key(g, "quantize.imatrix.dataset"), &s) && s.n == 9);
     gguf_close(g);
+    imatrix_free(&m);
+    leave();
+}
+
+/* As llama.cpp writes it: one row, the columns of one group behind those of the other. */
+TEST(each_group_of_heads_is_quantised_with_its_own_importance) {
+    static const char name[] = "blk.1.attn_output_a.weight";
+    REQUIRE(enter());
+    const random_spec spec = wide_spec(false);
+    const uint32_t cols = spec.shape.n_heads * spec.shape.head_dim; /* of both groups */
+    imatrix m = {0};
+    imatrix_entry *x;
+    REQUIRE(random_model_write(at("in.gguf"), &spec, NULL) == OK);
+    REQUIRE(spec.shape.o_groups == 2 && imatrix_add(&m, name, cols, 1, &x, NULL) == OK);
+    x->counts[0] = 3;
+    for (uint32_t c = 0; c < cols; c++) x->sums[c] = (float)(c * 53 % 97 * (c % 5));
+    REQUIRE(imatrix_write(&m, at("words"), IMATRIX_GGUF, NULL) == OK);
+    CHECK_SAY(quantize(at("in.gguf"), at("out.gguf"),
+                       ARGS("--tensor", "blk.*.attn_output_a.*=IQ4_NL", "--imatrix",
+                            at("words"))) == 0, "%s", said);
+    gguf *in = open_gguf("in.gguf"), *out = open_gguf("out.gguf");
+    REQUIRE(in && out);
+    const gguf_tensor *t = gguf_find_tensor(out, name);
+    CHECK(t->type->id == Q_IQ4_NL && t->ne[0] == cols / 2);
+    check_tensor(gguf_find_tensor(in, name), t, &m);
+    gguf_close(in);
+    gguf_close(out);
     imatrix_free(&m);
     leave();
 }

@@ -195,6 +195,7 @@ void random_keys(gguf_writer *w, const shape *s, bool draft) {
     char key[96];
     gguf_put_string(w, "general.architecture", "deepseek4", 9);
     gguf_put_string(w, "general.name", "random", 6);
+    gguf_put_string(w, "tokenizer.ggml.model", "none", 4); /* llama.cpp wants to be told */
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
         snprintf(key, sizeof key, PREFIX "%s", whole[i].key);
         gguf_put_u32(w, key, whole[i].v);

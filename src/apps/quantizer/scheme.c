@@ -217,6 +217,18 @@ static void other_name(char *out, size_t cap, const char *name, uint32_t n_layer
         snprintf(out, cap, "mtp.0.%s", name + n);
 }
 
+/* The rows of attn_output_a belong to groups of heads, each with activations of its own. llama.cpp
+ * keeps these apart and writes their columns one group behind the other. */
+static uint64_t groups_of(const imatrix_entry *x, const origin *o) {
+    static const char tail[] = "attn_output_a.weight";
+    const size_t n = strlen(o->name), n_tail = sizeof tail - 1;
+    const uint64_t all = x->n_cols * x->n_mats, groups = all / o->ne[0];
+    const bool whole = groups > 0 && all % o->ne[0] == 0 && o->ne[1] % groups == 0;
+    return whole && o->ne[2] == 1 && n >= n_tail && strcmp(o->name + n - n_tail, tail) == 0
+               ? groups
+               : 1;
+}
+
 static status find_importance(planned *t, const input *in, const scheme_wish *w, err *e) {
     char other[1200];
     other_name(other, sizeof other, t->from->name, in->n_layers);
@@ -224,7 +236,11 @@ static status find_importance(planned *t, const input *in, const scheme_wish *w,
     for (int k = 0; k < 2 && names[k][0]; k++) {
         bool any;
         t->importance = imatrix_find(w->importance, names[k]);
-        if (t->importance) return check_fit(t->importance, t, t->from->ne[2], w, e);
+        if (t->importance) {
+            const uint64_t groups = groups_of(t->importance, t->from);
+            t->run_rows = t->from->ne[1] / groups;
+            return check_fit(t->importance, t, t->from->ne[2] * groups, w, e);
+        }
         const status st = find_experts(t, names[k], w, &any, e);
         if (st != OK || any) return st;
     }
@@ -279,13 +295,13 @@ static status weigh(scheme *p, input *in, const scheme_wish *w, err *e) {
     return OK;
 }
 
-const float *planned_importance(const planned *t, uint64_t plane, float *room) {
+const float *planned_importance(const planned *t, uint64_t run, float *room) {
     const uint64_t cols = t->from->ne[0];
     bool met = false;
     if (t->by_expert)
-        met = t->by_expert[plane] && imatrix_weights(t->by_expert[plane], cols, 0, room);
+        met = t->by_expert[run] && imatrix_weights(t->by_expert[run], cols, 0, room);
     else if (t->importance)
-        met = imatrix_weights(t->importance, cols, plane, room);
+        met = imatrix_weights(t->importance, cols, run, room);
     return met ? room : NULL;
 }
 
@@ -298,6 +314,7 @@ status scheme_make(scheme *p, input *in, const scheme_wish *w, const volatile si
     status st = p->at && used ? OK : fail(e, E_NOMEM, "out of memory");
     for (uint32_t i = 0; i < in->n && st == OK; i++) {
         p->at[i].from = &in->at[i];
+        p->at[i].run_rows = in->at[i].ne[1];
         st = choose(&p->at[i], in, w, used, e);
     }
     for (size_t i = 0; i < w->n_rules && st == OK; i++)

@@ -19,6 +19,7 @@ typedef struct planned {
     uint64_t row_bytes, bytes;
     const imatrix_entry *importance;  /* of all matrices of the tensor, or NULL */
     const imatrix_entry **by_expert;  /* or one for each, some perhaps NULL     */
+    uint64_t run_rows; /* rows that share an importance: those of a matrix, or of a group of heads */
 } planned;
 
 typedef struct scheme {
@@ -41,8 +42,8 @@ typedef struct scheme_wish {
 status scheme_make(scheme *p, input *in, const scheme_wish *w, const volatile sig_atomic_t *stop, err *e);
 void scheme_free(scheme *p);
 
-/* The importance of a plane's columns, or NULL; `room` has ne[0] values. */
-const float *planned_importance(const planned *t, uint64_t plane, float *room);
+/* The importance of the columns for rows from run * run_rows on, or NULL; `room` has ne[0] values. */
+const float *planned_importance(const planned *t, uint64_t run, float *room);
 
 /* The type that holds most weights. */
 quant_id scheme_most(const scheme *p);

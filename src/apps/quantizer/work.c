@@ -76,11 +76,12 @@ static void work_free(work *w) {
 
 static void put_rows(const work *w, hand *h, uint64_t row, uint64_t n, uint8_t *out) {
     const origin *o = w->t->from;
+    const uint64_t run_rows = w->t->run_rows, runs = o->ne[1] / run_rows * o->ne[2];
     const float *importance = NULL;
     for (uint64_t r = 0; r < n; r++, out += w->t->row_bytes) {
         const float *v = h->values + r * o->ne[0];
-        if (r == 0 || (row + r) % o->ne[1] == 0)
-            importance = planned_importance(w->t, (row + r) / o->ne[1] % o->ne[2], h->importance);
+        if (r == 0 || (row + r) % run_rows == 0)
+            importance = planned_importance(w->t, (row + r) / run_rows % runs, h->importance);
         if (w->quantize)
             w->quantize(v, importance, out, (size_t)o->ne[0]);
         else
