@@ -8,8 +8,8 @@ unset DS4_MODEL DS4_HOME
 model=$dir/a.gguf other=$dir/b.gguf text=$dir/text.txt
 "$build/test/tests/real_vocab_gguf" "$model" random || exit 1
 for i in $(seq 30); do echo "Line $i: the $((i * 7)) green boats of Oslo carry apples, and nobody counts them twice."; done >"$text"
-run() { "$eval" --suite quality --ctx 64 "$@" >"$dir/stdout" 2>"$dir/stderr"; }
-quality() { run -m "$model" --against "$other" --text "$text" --tokens 300 "$@"; }
+run() { "$eval" --suite quality --ctx 32 "$@" >"$dir/stdout" 2>"$dir/stderr"; }
+quality() { run -m "$model" --against "$other" --text "$text" --tokens 150 "$@"; }
 shown() { cat "$dir/stdout" "$dir/stderr"; return 1; }
 value() { # file, figure: its value, from a receipt
     sed -n "s/.*\"$2\": {\"value\": \([^,]*\),.*/\1/p" "$1" | head -n 1
@@ -29,15 +29,15 @@ check without_a_terminal_stderr_is_silent silent
 
 "$build/bin/ds4-quantize" "$model" "$dir/c.gguf" q4 >/dev/null 2>&1
 "$build/bin/ds4-quantize" "$model" "$dir/d.gguf" q2 >/dev/null 2>&1
-finer() { run -m "$dir/c.gguf" --against "$model" --text "$text" --tokens 300 --out "$dir/q4" || shown; }
+finer() { run -m "$dir/c.gguf" --against "$model" --text "$text" --tokens 150 --out "$dir/q4" || shown; }
 check a_quantised_file_is_held_against_its_source finer
-coarser() { run -m "$dir/d.gguf" --against "$model" --text "$text" --tokens 300 --out "$dir/q2" || shown; }
+coarser() { run -m "$dir/d.gguf" --against "$model" --text "$text" --tokens 150 --out "$dir/q2" || shown; }
 check a_coarser_one_too coarser
 order() { less 0 "$(value "$dir/q4.json" kl)" && less "$(value "$dir/q4.json" kl)" "$(value "$dir/q2.json" kl)"; }
 check fewer_bits_lose_more order
-table() { grep -qE '^KL, mean +[0-9.e-]+ ' "$dir/stdout" && grep -qE '^text +text.txt +300 tokens in 5 windows of at most 64$' "$dir/stdout"; }
+table() { grep -qE '^KL, mean +[0-9.e-]+ ' "$dir/stdout" && grep -qE '^text +text.txt +150 tokens in 5 windows of at most 32$' "$dir/stdout"; }
 check a_table_says_what_came_of_it table
-demanding() { run -m "$dir/c.gguf" --against "$model" --text "$text" --tokens 300 --require kl=1e-12; [ $? -eq 1 ] && grep -q -- '--require kl=1e-12: mean KL is' "$dir/stderr" && grep -q '^KL, mean' "$dir/stdout"; }
+demanding() { run -m "$dir/c.gguf" --against "$model" --text "$text" --tokens 150 --require kl=1e-12; [ $? -eq 1 ] && grep -q -- '--require kl=1e-12: mean KL is' "$dir/stderr" && grep -q '^KL, mean' "$dir/stdout"; }
 check a_demand_that_is_not_met_is_status_1 demanding
 
 # ------------------------------------------------------------------ the receipt
@@ -91,12 +91,12 @@ PY
 else
     skip the_receipt_is_json "there is no python3"
 fi
-folder() { mkdir -p "$dir/out" && run -m "$dir/c.gguf" --against "$model" --text "$text" --tokens 100 --out "$dir/out" && [ -s "$dir/out/c-against-a.json" ] && [ -s "$dir/out/c-against-a.html" ] || shown; }
+folder() { mkdir -p "$dir/out" && run -m "$dir/c.gguf" --against "$model" --text "$text" --tokens 50 --out "$dir/out" && [ -s "$dir/out/c-against-a.json" ] && [ -s "$dir/out/c-against-a.html" ] || shown; }
 check a_folder_takes_receipts_named_after_both folder
-as_json() { run -m "$dir/c.gguf" --against "$model" --text "$text" --tokens 100 --json && [ "$(head -c 10 "$dir/stdout")" = '{"receipt"' ] || shown; }
+as_json() { run -m "$dir/c.gguf" --against "$model" --text "$text" --tokens 50 --json && [ "$(head -c 10 "$dir/stdout")" = '{"receipt"' ] || shown; }
 check json_goes_to_stdout as_json
 hostile() { # a name that is markup
-    cp "$dir/c.gguf" "$dir/<b>&\"x'.gguf" && run -m "$dir/<b>&\"x'.gguf" --against "$model" --text "$text" --tokens 100 --out "$dir/hostile" || { shown; return 1; }
+    cp "$dir/c.gguf" "$dir/<b>&\"x'.gguf" && run -m "$dir/<b>&\"x'.gguf" --against "$model" --text "$text" --tokens 50 --out "$dir/hostile" || { shown; return 1; }
     ! grep -q '<b>&' "$dir/hostile.html" && grep -q '&lt;b&gt;&amp;&quot;x&#39;.gguf' "$dir/hostile.html"
 }
 check names_from_outside_are_text_in_the_page hostile
@@ -105,15 +105,15 @@ check names_from_outside_are_text_in_the_page hostile
 
 figures_of() { sed -n '/"figures"/,$p' "$1"; }
 alike() { figures_of "$1" >"$dir/x" && figures_of "$2" >"$dir/y" && cmp "$dir/x" "$dir/y"; }
-same_again() { run -m "$dir/c.gguf" --against "$model" --text "$text" --tokens 300 --out "$dir/again" --threads 1 --batch 7 && alike "$dir/q4.json" "$dir/again.json" || shown; }
+same_again() { run -m "$dir/c.gguf" --against "$model" --text "$text" --tokens 150 --out "$dir/again" --threads 1 --batch 7 && alike "$dir/q4.json" "$dir/again.json" || shown; }
 check threads_and_batches_change_nothing same_again
 stopped() {
     local job got
     for i in $(seq 40); do cat "$text"; done >"$dir/long"
-    "$eval" --suite quality --ctx 64 -m "$dir/c.gguf" --against "$model" --text "$dir/long" --tokens 3000 --out "$dir/long-run" --threads 1 >"$dir/stdout" 2>"$dir/stderr" &
+    "$eval" --suite quality --ctx 32 -m "$dir/c.gguf" --against "$model" --text "$dir/long" --tokens 1500 --out "$dir/long-run" --threads 1 >"$dir/stdout" 2>"$dir/stderr" &
     job=$!
     for i in $(seq 200); do # until something is kept
-        [ -s "$dir/long-run.json.part" ] && [ "$(wc -c <"$dir/long-run.json.part")" -ge 3072 ] && break
+        [ -s "$dir/long-run.json.part" ] && [ "$(wc -c <"$dir/long-run.json.part")" -ge 1536 ] && break
         sleep 0.1
     done
     kill -"$1" $job
@@ -126,8 +126,8 @@ check ctrl_c_keeps_what_was_measured ctrl_c
 killed() { [ "$(stopped KILL)" = 137 ]; }
 check a_killed_run_keeps_it_too killed
 goes_on() {
-    run -m "$dir/c.gguf" --against "$model" --text "$dir/long" --tokens 3000 --out "$dir/long-run" &&
-        run -m "$dir/c.gguf" --against "$model" --text "$dir/long" --tokens 3000 --out "$dir/whole-run" &&
+    run -m "$dir/c.gguf" --against "$model" --text "$dir/long" --tokens 1500 --out "$dir/long-run" &&
+        run -m "$dir/c.gguf" --against "$model" --text "$dir/long" --tokens 1500 --out "$dir/whole-run" &&
         alike "$dir/long-run.json" "$dir/whole-run.json" && [ ! -e "$dir/long-run.json.part" ] || shown
 }
 check the_same_command_goes_on_and_comes_to_the_same goes_on
@@ -135,7 +135,7 @@ check the_same_command_goes_on_and_comes_to_the_same goes_on
 # ------------------------------------------------------------------ stored logits
 
 kept=$dir/kept.logits
-stores() { run -m "$model" --text "$text" --tokens 300 --save-logits "$kept" && [ ! -s "$dir/stdout" ] && [ ! -e "$kept.part" ] || shown; }
+stores() { run -m "$model" --text "$text" --tokens 150 --save-logits "$kept" && [ ! -s "$dir/stdout" ] && [ ! -e "$kept.part" ] || shown; }
 check logits_are_stored stores
 without_text() { run -m "$dir/c.gguf" --against "$kept" --out "$dir/from-kept" || shown; }
 check they_bring_their_text without_text
