@@ -5,16 +5,18 @@
  *     and float64 products of float32 are exact, so fusing them with the sum changes nothing.
  */
 #include <math.h>
+#include <string.h>
 
-#include "quant/dot_avx2.h"
 #include "quant/tables.h"
+#include "quant/tile_avx2.h"
 
-/* ---- floats: four registers of sums, the rest of a row at the end ---- */
+/* ---- floats ---- */
 
 static float fold32(__m256 s0, __m256 s1, __m256 s2, __m256 s3) {
     return fold8(_mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3)));
 }
 
+/* Rows that are no weights: four registers of sums, the rest of a row at the end. */
 static float f32_sum(const float *w, const float *x, size_t n) {
     __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
     size_t i = 0;
@@ -31,27 +33,37 @@ static float f32_sum(const float *w, const float *x, size_t n) {
     return sum;
 }
 
-static float f32_fast(const void *w, const q8_row *a, size_t n) { return f32_sum(w, a->x, n); }
-
-static __m256 f16_eight(const uint8_t *p) { return _mm256_cvtph_ps(load16(p)); }
-
-static float f16_fast(const void *w, const q8_row *a, size_t n) {
-    const uint8_t *p = w;
-    const float *x = a->x;
-    __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
-    size_t i = 0;
-    for (; i + 32 <= n; i += 32) {
-        const uint8_t *h = p + 2 * i;
-        s0 = _mm256_fmadd_ps(f16_eight(h), _mm256_loadu_ps(x + i), s0);
-        s1 = _mm256_fmadd_ps(f16_eight(h + 16), _mm256_loadu_ps(x + i + 8), s1);
-        s2 = _mm256_fmadd_ps(f16_eight(h + 32), _mm256_loadu_ps(x + i + 16), s2);
-        s3 = _mm256_fmadd_ps(f16_eight(h + 48), _mm256_loadu_ps(x + i + 24), s3);
+/* Weights of `bytes` each, eight by eight. The last values of a row are padded with zeros. */
+static inline float float_row(const uint8_t *w, size_t bytes, __m256 (*eight)(const uint8_t *),
+                              const float *x, size_t n) {
+    float sum = 0;
+    for (size_t i = 0; i < n;) {
+        const size_t end = n - i < 256 ? n : i + 256;
+        __m256 part = _mm256_setzero_ps();
+        for (; i + 8 <= end; i += 8)
+            part = _mm256_fmadd_ps(eight(w + bytes * i), _mm256_loadu_ps(x + i), part);
+        if (i < end) {
+            uint8_t last[32] = {0};
+            memcpy(last, w + bytes * i, bytes * (n - i));
+            const __m256 rest = _mm256_maskload_ps(x + i, first_of_8(n - i));
+            part = _mm256_fmadd_ps(eight(last), rest, part);
+            i = end;
+        }
+        sum += fold8(part);
     }
-    for (; i + 8 <= n; i += 8)
-        s0 = _mm256_fmadd_ps(f16_eight(p + 2 * i), _mm256_loadu_ps(x + i), s0);
-    float sum = fold32(s0, s1, s2, s3);
-    for (; i < n; i++) sum += f16_one(p + 2 * i) * x[i];
     return sum;
+}
+
+float f32_dot_avx2(const void *w, const q8_row *a, size_t n) {
+    return float_row(w, 4, f32_eight, a->x, n);
+}
+
+float f16_dot_avx2(const void *w, const q8_row *a, size_t n) {
+    return float_row(w, 2, f16_eight, a->x, n);
+}
+
+float bf16_dot_avx2(const void *w, const q8_row *a, size_t n) {
+    return float_row(w, 2, bf16_eight, a->x, n);
 }
 
 static void f16_load(const void *in, float *out, size_t n) {
@@ -68,29 +80,6 @@ static void f16_store(const float *in, void *out, size_t n) {
         _mm_storeu_si128((__m128i *)(void *)(p + 2 * i),
                          _mm256_cvtps_ph(_mm256_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT));
     quantize_f16(in + i, p + 2 * i, n - i);
-}
-
-static __m256 bf16_eight(const uint8_t *p) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load16(p)), 16));
-}
-
-static float bf16_fast(const void *w, const q8_row *a, size_t n) {
-    const uint8_t *p = w;
-    const float *x = a->x;
-    __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
-    size_t i = 0;
-    for (; i + 32 <= n; i += 32) {
-        const uint8_t *h = p + 2 * i;
-        s0 = _mm256_fmadd_ps(bf16_eight(h), _mm256_loadu_ps(x + i), s0);
-        s1 = _mm256_fmadd_ps(bf16_eight(h + 16), _mm256_loadu_ps(x + i + 8), s1);
-        s2 = _mm256_fmadd_ps(bf16_eight(h + 32), _mm256_loadu_ps(x + i + 16), s2);
-        s3 = _mm256_fmadd_ps(bf16_eight(h + 48), _mm256_loadu_ps(x + i + 24), s3);
-    }
-    for (; i + 8 <= n; i += 8)
-        s0 = _mm256_fmadd_ps(bf16_eight(p + 2 * i), _mm256_loadu_ps(x + i), s0);
-    float sum = fold32(s0, s1, s2, s3);
-    for (; i < n; i++) sum += bf16_to_f32(le16(p + 2 * i)) * x[i];
-    return sum;
 }
 
 static __m256d four(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
@@ -118,28 +107,32 @@ static float exact_sum(const float *w, const float *x, size_t n) {
 
 /* ---- blocks of 32 ---- */
 
-/* acc += d * sum of the products, over eight lanes */
-static __m256 add_block(__m256 acc, __m256i products, float d) {
-    const __m256i sums = _mm256_madd_epi16(products, _mm256_set1_epi16(1));
-    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(d), acc);
+static inline __m256i sum_up(__m256i products) { return scaled(products, _mm256_set1_epi16(1)); }
+
+/* sum + the first `count` of eight blocks: d[k] * activation scale * sum of the products */
+static inline float add_blocks32(float sum, const __m256i v[8], const float d[8], const float *da,
+                                 size_t count) {
+    float s[8];
+    _mm256_storeu_ps(s, _mm256_cvtepi32_ps(fold_each(v)));
+    for (size_t k = 0; k < count; k++) sum = add_product(s[k], d[k] * da[k], sum);
+    return sum;
 }
 
-static __m256 add_q8_0(__m256 acc, const block_q8_0 *b, const int8_t *q, const float *d) {
-    return add_block(acc, mul_signed(load32(b->q), load32(q)), f16_one(b->d) * *d);
-}
+static inline size_t at_most_8(size_t n) { return n < 8 ? n : 8; }
 
-/* Two rows of sums: one would wait for its last addition. */
 static float q8_0_fast(const void *w, const q8_row *a, size_t n) {
     const block_q8_0 *b = w;
-    const size_t blocks = n / 32;
-    __m256 s0 = _mm256_setzero_ps(), s1 = s0;
-    size_t i = 0;
-    for (; i + 2 <= blocks; i += 2) {
-        s0 = add_q8_0(s0, b + i, a->q + 32 * i, a->d + i);
-        s1 = add_q8_0(s1, b + i + 1, a->q + 32 * i + 32, a->d + i + 1);
+    float sum = 0, d[8];
+    for (size_t i = 0; i < n / 32; i += 8, b += 8) {
+        const size_t count = at_most_8(n / 32 - i);
+        __m256i v[8] = {0};
+        for (size_t k = 0; k < count; k++) {
+            v[k] = sum_up(mul_signed(load32(b[k].q), load32(a->q + 32 * (i + k))));
+            d[k] = f16_one(b[k].d);
+        }
+        sum = add_blocks32(sum, v, d, a->d + i, count);
     }
-    if (i < blocks) s0 = add_q8_0(s0, b + i, a->q + 32 * i, a->d + i);
-    return fold8(_mm256_add_ps(s0, s1));
+    return sum;
 }
 
 static __m256i table16(const int8_t values[16]) { return twice16(values); }
@@ -158,19 +151,18 @@ static inline float power_scale(const uint8_t *block) { return mxfp4_scale(*bloc
 /* Rows of blocks of a scale and 16 bytes of nibbles, which end the block. */
 static inline float nibble_row(const uint8_t *b, size_t bytes, float (*scale)(const uint8_t *),
                                __m256i table, const q8_row *a, size_t n) {
-    const size_t blocks = n / 32;
-    const int8_t *q = a->q;
-    __m256 s0 = _mm256_setzero_ps(), s1 = s0;
-    size_t i = 0;
-    for (; i + 2 <= blocks; i += 2, b += 2 * bytes, q += 64) {
-        const __m256i c0 = look_up(table, b + bytes - 16), c1 = look_up(table, b + 2 * bytes - 16);
-        s0 = add_block(s0, mul_signed(c0, load32(q)), scale(b) * a->d[i]);
-        s1 = add_block(s1, mul_signed(c1, load32(q + 32)), scale(b + bytes) * a->d[i + 1]);
+    float sum = 0, d[8];
+    for (size_t i = 0; i < n / 32; i += 8) {
+        const size_t count = at_most_8(n / 32 - i);
+        __m256i v[8] = {0};
+        for (size_t k = 0; k < count; k++, b += bytes) {
+            const __m256i codes = look_up(table, b + bytes - 16);
+            v[k] = sum_up(mul_signed(codes, load32(a->q + 32 * (i + k))));
+            d[k] = scale(b);
+        }
+        sum = add_blocks32(sum, v, d, a->d + i, count);
     }
-    if (i < blocks)
-        s0 = add_block(s0, mul_signed(look_up(table, b + bytes - 16), load32(q)),
-                       scale(b) * a->d[i]);
-    return fold8(_mm256_add_ps(s0, s1));
+    return sum;
 }
 
 static float q4_0_fast(const void *w, const q8_row *a, size_t n) {
@@ -204,22 +196,19 @@ static __m256i scales_iq4_xs(const block_iq4_xs *b) {
 static float iq4_xs_fast(const void *w, const q8_row *a, size_t n) {
     const __m256i table = table16(iq4nl_values);
     const block_iq4_xs *b = w;
-    __m256 acc = _mm256_setzero_ps();
+    float sum = 0;
     for (size_t i = 0; i < n / 256; i++, b++) {
         const int8_t *q = a->q + 256 * i;
-        const float *d = a->d + 8 * i;
         const __m256i scales = scales_iq4_xs(b);
-        __m256 even = _mm256_setzero_ps(), odd = even;
-#pragma GCC unroll 4
-        for (int g = 0; g < 8; g += 2, q += 64) {
-            const __m256i c0 = look_up(table, b->q + 16 * g);
-            const __m256i c1 = look_up(table, b->q + 16 * g + 16);
-            even = add_scaled(even, mul_signed(c0, load32(q)), pick(scales, g), d + g);
-            odd = add_scaled(odd, mul_signed(c1, load32(q + 32)), pick(scales, g + 1), d + g + 1);
+        __m256i v[8];
+#pragma GCC unroll 8
+        for (int g = 0; g < 8; g++, q += 32) {
+            const __m256i codes = look_up(table, b->q + 16 * g);
+            v[g] = scaled(mul_signed(codes, load32(q)), pick(scales, g));
         }
-        acc = _mm256_fmadd_ps(_mm256_add_ps(even, odd), _mm256_set1_ps(f16_one(b->d)), acc);
+        sum = add_block256(sum, v, a->d + 8 * i, f16_one(b->d));
     }
-    return fold8(acc);
+    return sum;
 }
 
 /* ---- activations to 8 bits ---- */
@@ -269,9 +258,9 @@ static void q8_fast(const float *x, size_t n, int8_t *q, float *d, int16_t *sum1
 static const dot_set avx2 = {
     .isa = "avx2",
     .fast = {
-        [Q_F32] = f32_fast,
-        [Q_F16] = f16_fast,
-        [Q_BF16] = bf16_fast,
+        [Q_F32] = f32_dot_avx2,
+        [Q_F16] = f16_dot_avx2,
+        [Q_BF16] = bf16_dot_avx2,
         [Q_Q8_0] = q8_0_fast,
         [Q_Q4_0] = q4_0_fast,
         [Q_IQ4_NL] = iq4_nl_fast,
@@ -289,6 +278,14 @@ static const dot_set avx2 = {
         [Q_IQ3_S] = iq3_s_dot_avx2,
         [Q_IQ1_S] = iq1_s_dot_avx2,
         [Q_IQ1_M] = iq1_m_dot_avx2,
+    },
+    .tile = {
+        [Q_F32] = f32_tile_avx2,
+        [Q_F16] = f16_tile_avx2,
+        [Q_BF16] = bf16_tile_avx2,
+        [Q_Q8_0] = q8_0_tile_avx2,
+        [Q_Q2_K] = q2_k_tile_avx2,
+        [Q_IQ2_XXS] = iq2_xxs_tile_avx2,
     },
     .f32 = f32_sum,
     .exact = exact_sum,

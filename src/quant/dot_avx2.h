@@ -1,19 +1,29 @@
-/* dot_avx2: what the AVX2 files share.
+/* dot_avx2: what the AVX2 files share, and the order of their sums.
  *
- * 32 codes meet 32 activations in three steps:
+ * 32 weights meet 32 activations in integers: codes times activation codes times the integer scales
+ * of the weights, summed up exactly. No step can overflow: two products of bytes stay below 2^15
+ * (|code| <= 128, |activation| <= 127), a sum S of 32 with its scales below 2^24, so that as a
+ * float32 it is still exact. How the integers are found is therefore free; the floats are not:
+ *
+ * I1  The order of sums. Each line is one fused multiply-add, from zero, groups and blocks rising:
+ *
+ *       blocks of 256    part = d[g] * S[g] + part     g = 0..7, d: the activations' scales
+ *                        sum  = part * d(block) + sum
+ *                        and where the format has minima, of M[g] = sum of min * activation,
+ *                        part likewise, then sum = part * -dmin(block) + sum
+ *       blocks of 32     sum  = S * (d(block) * d[block]) + sum
+ *       floats           eight lanes over 256 values, folded (fold8); these sums added up
+ *
+ *     It has the form that suits tiles (tile_avx2.h), where a register holds eight rows' sums.
+ *     The products of single rows in dot_avx2*.c are written apart and give the same bits.
+ *
+ * Within a row 32 codes take one register:
  *
  *      32 products of bytes, neighbours added     16 x i16     mul_unsigned, mul_signed
- *      times a scale, neighbours added             8 x i32     add_scaled, whose
- *      times the activations' scale, summed up     8 x f32     lanes are folded once a row
- *
- * No step can overflow: |code| <= 128 and |activation| <= 127, so two products stay below 2^15;
- * a scale is at most 128.
+ *      times a scale, neighbours added             8 x i32     scaled
  *
  * Blocks of 256 keep their 16 scales as i16 with the even ones in the low half of a register, the
  * odd ones in the high half: group g of 32 values then finds its two by one shuffle within halves.
- *
- * The order of the sums differs from the scalar files; integers are the same, so results differ by
- * the rounding of some dozens of float32 additions.
  */
 #ifndef DS4_QUANT_DOT_AVX2_H
 #define DS4_QUANT_DOT_AVX2_H
@@ -24,6 +34,9 @@
 
 #define DOT(name) float name(const void *w, const q8_row *a, size_t n)
 
+DOT(f32_dot_avx2);
+DOT(f16_dot_avx2);
+DOT(bf16_dot_avx2);
 DOT(q2_k_dot_avx2);
 DOT(q3_k_dot_avx2);
 DOT(q4_k_dot_avx2);
@@ -50,6 +63,20 @@ static inline float fold8(__m256 v) {
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
 
+/* Eight weights of the float formats. */
+static inline __m256 f32_eight(const uint8_t *p) {
+    return _mm256_castsi256_ps(load32(p));
+}
+static inline __m256 f16_eight(const uint8_t *p) { return _mm256_cvtph_ps(load16(p)); }
+static inline __m256 bf16_eight(const uint8_t *p) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load16(p)), 16));
+}
+
+/* A mask for the first n elements, n < 8. */
+static inline __m256i first_of_8(size_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
 static inline __m256i mul_unsigned(__m256i code, __m256i q) {
     return _mm256_maddubs_epi16(code, q);
 }
@@ -58,9 +85,36 @@ static inline __m256i mul_signed(__m256i code, __m256i q) {
     return _mm256_maddubs_epi16(_mm256_abs_epi8(code), _mm256_sign_epi8(q, code));
 }
 
-static inline __m256 add_scaled(__m256 acc, __m256i products, __m256i scale, const float *d) {
-    const __m256i sums = _mm256_madd_epi16(products, scale);
-    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), _mm256_broadcast_ss(d), acc);
+static inline __m256i scaled(__m256i products, __m256i scale) {
+    return _mm256_madd_epi16(products, scale);
+}
+
+/* Element g: the sum of the eight elements of v[g]. */
+static inline __m256i fold_each(const __m256i v[8]) {
+    const __m256i a = _mm256_hadd_epi32(_mm256_hadd_epi32(v[0], v[1]),
+                                        _mm256_hadd_epi32(v[2], v[3]));
+    const __m256i b = _mm256_hadd_epi32(_mm256_hadd_epi32(v[4], v[5]),
+                                        _mm256_hadd_epi32(v[6], v[7]));
+    return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20),
+                            _mm256_permute2x128_si256(a, b, 0x31));
+}
+
+/* One fused multiply-add of numbers: only their first elements count. */
+static inline float add_product(float a, float b, float sum) {
+    return _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(a), _mm_set_ss(b), _mm_set_ss(sum)));
+}
+
+/* The sums of eight groups, times the activations' scales. */
+static inline float chain(__m256i sums, const float d[8]) {
+    float s[8], part = 0;
+    _mm256_storeu_ps(s, _mm256_cvtepi32_ps(sums));
+    for (int g = 0; g < 8; g++) part = add_product(s[g], d[g], part);
+    return part;
+}
+
+/* sum + top * the block whose groups have these sums, still over eight lanes each */
+static inline float add_block256(float sum, const __m256i v[8], const float *d, float top) {
+    return add_product(chain(fold_each(v), d), top, sum);
 }
 
 /* The scales of group g of 32 values, 8 times the even one and 8 times the odd one. */
@@ -74,11 +128,15 @@ static inline __m128i even_odd(__m128i sc) {
     return _mm_shuffle_epi8(sc, order);
 }
 
-/* Sums over the 256 activations with a factor each 16: acc += k * sum of factor * activation. */
-static inline __m256 add_mins(__m256 acc, float k, __m256i factor, const int16_t *sum16,
-                              const float *d) {
-    const __m256 sums = _mm256_cvtepi32_ps(_mm256_madd_epi16(factor, load32(sum16)));
-    return _mm256_fmadd_ps(_mm256_mul_ps(sums, _mm256_loadu_ps(d)), _mm256_set1_ps(k), acc);
+/* sum + k * the minima: `min` has one for each 16 activations. */
+static inline float add_mins(float sum, float k, __m256i min, const int16_t *sum16,
+                             const float *d) {
+    return add_product(chain(_mm256_madd_epi16(min, load32(sum16)), d), k, sum);
+}
+
+/* What a constant for each 16 values adds to the sums of the groups: element g is group g's. */
+static inline __m256i constants(__m256i factor, const int16_t *sum16) {
+    return _mm256_madd_epi16(factor, load32(sum16));
 }
 
 #endif

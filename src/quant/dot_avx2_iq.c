@@ -76,11 +76,11 @@ float iq2_xxs_dot_avx2(const void *w, const q8_row *a, size_t n) {
     const uint64_t *grid = iq2xxs_grid;
     const int8_t *q = a->q;
     const float *d = a->d;
-    __m256 acc = _mm256_setzero_ps();
-    for (size_t i = 0; i < n / 256; i++, b++) {
-        __m256 part = _mm256_setzero_ps();
+    float sum = 0;
+    for (size_t i = 0; i < n / 256; i++, b++, d += 8) {
+        __m256i v[8];
 #pragma GCC unroll 4
-        for (int pair = 0; pair < 4; pair++, d += 2, q += 64) {
+        for (int pair = 0; pair < 4; pair++, q += 64) {
             const uint8_t *p = b->qs + 16 * pair;
             const __m256i words = _mm256_shuffle_epi32(twice16(p), 0xf5); /* 1 1 3 3 */
             const __m256i signs = signs_of_pair(words);
@@ -89,12 +89,12 @@ float iq2_xxs_dot_avx2(const void *w, const q8_row *a, size_t n) {
                 const uint8_t *at = p + 8 * k;
                 const __m256i rows = rows8(grid[at[0]], grid[at[1]], grid[at[2]], grid[at[3]]);
                 const __m256i s = with_signs(load32(q + 32 * k), signs, places_in_pair(k));
-                part = add_scaled(part, mul_unsigned(rows, s), scale_of_pair(words, k), d + k);
+                v[2 * pair + k] = scaled(mul_unsigned(rows, s), scale_of_pair(words, k));
             }
         }
-        acc = _mm256_fmadd_ps(part, _mm256_set1_ps(0.125f * f16_one(b->d)), acc);
+        sum = add_block256(sum, v, d, 0.125f * f16_one(b->d));
     }
-    return fold8(acc);
+    return sum;
 }
 
 /* Scale nibbles of IQ2_XS and IQ2_S, low for the first 16 of 32 values: factors for `pick`. */
@@ -111,10 +111,10 @@ float iq2_xs_dot_avx2(const void *w, const q8_row *a, size_t n) {
     const uint64_t *grid = iq2xs_grid;
     const int8_t *q = a->q;
     const float *d = a->d;
-    __m256 acc = _mm256_setzero_ps();
+    float sum = 0;
     for (size_t i = 0; i < n / 256; i++, b++, d += 8) {
         const __m256i scales = scales_of_nibbles(b->sc);
-        __m256 part = _mm256_setzero_ps();
+        __m256i v[8];
 #pragma GCC unroll 4
         for (int pair = 0; pair < 4; pair++, q += 64) {
             const uint8_t *p = b->qs + 16 * pair;
@@ -129,12 +129,12 @@ float iq2_xs_dot_avx2(const void *w, const q8_row *a, size_t n) {
                 const __m256i places =
                     spread(o, (uint8_t)(o + 2), (uint8_t)(o + 4), (uint8_t)(o + 6));
                 const __m256i s = with_signs(load32(q + 32 * k), signs, places);
-                part = add_scaled(part, mul_unsigned(rows, s), pick(scales, g), d + g);
+                v[g] = scaled(mul_unsigned(rows, s), pick(scales, g));
             }
         }
-        acc = _mm256_fmadd_ps(part, _mm256_set1_ps(0.125f * f16_one(b->d)), acc);
+        sum = add_block256(sum, v, d, 0.125f * f16_one(b->d));
     }
-    return fold8(acc);
+    return sum;
 }
 
 float iq2_s_dot_avx2(const void *w, const q8_row *a, size_t n) {
@@ -142,10 +142,10 @@ float iq2_s_dot_avx2(const void *w, const q8_row *a, size_t n) {
     const uint64_t *grid = iq2s_grid;
     const int8_t *q = a->q;
     const float *d = a->d;
-    __m256 acc = _mm256_setzero_ps();
+    float sum = 0;
     for (size_t i = 0; i < n / 256; i++, b++, d += 8) {
         const __m256i scales = scales_of_nibbles(b->sc);
-        __m256 part = _mm256_setzero_ps();
+        __m256i v[8];
         for (int half = 0; half < 2; half++) {
             const __m256i signs = twice16(b->signs + 16 * half);
 #pragma GCC unroll 4
@@ -158,12 +158,12 @@ float iq2_s_dot_avx2(const void *w, const q8_row *a, size_t n) {
                                            grid[at[2] | (h << 4 & 0x300)],
                                            grid[at[3] | (h << 2 & 0x300)]);
                 const __m256i s = with_signs(load32(q), signs, places_from(4 * k));
-                part = add_scaled(part, mul_unsigned(rows, s), pick(scales, g), d + g);
+                v[g] = scaled(mul_unsigned(rows, s), pick(scales, g));
             }
         }
-        acc = _mm256_fmadd_ps(part, _mm256_set1_ps(0.125f * f16_one(b->d)), acc);
+        sum = add_block256(sum, v, d, 0.125f * f16_one(b->d));
     }
-    return fold8(acc);
+    return sum;
 }
 
 /* Two rows of four values as one of eight. */
@@ -174,11 +174,11 @@ float iq3_xxs_dot_avx2(const void *w, const q8_row *a, size_t n) {
     const uint32_t *grid = iq3xxs_grid;
     const int8_t *q = a->q;
     const float *d = a->d;
-    __m256 acc = _mm256_setzero_ps();
-    for (size_t i = 0; i < n / 256; i++, b++) {
-        __m256 part = _mm256_setzero_ps();
+    float sum = 0;
+    for (size_t i = 0; i < n / 256; i++, b++, d += 8) {
+        __m256i v[8];
 #pragma GCC unroll 4
-        for (int pair = 0; pair < 4; pair++, d += 2, q += 64) {
+        for (int pair = 0; pair < 4; pair++, q += 64) {
             const __m256i both = _mm256_set1_epi64x((long long)le64(b->sas + 8 * pair));
             const __m256i words = _mm256_shuffle_epi32(both, 0x50); /* 0 0 1 1 */
             const __m256i signs = signs_of_pair(words);
@@ -190,12 +190,12 @@ float iq3_xxs_dot_avx2(const void *w, const q8_row *a, size_t n) {
                                            row4x2(grid[at[4]], grid[at[5]]),
                                            row4x2(grid[at[6]], grid[at[7]]));
                 const __m256i s = with_signs(load32(q + 32 * k), signs, places_in_pair(k));
-                part = add_scaled(part, mul_unsigned(rows, s), scale_of_pair(words, k), d + k);
+                v[2 * pair + k] = scaled(mul_unsigned(rows, s), scale_of_pair(words, k));
             }
         }
-        acc = _mm256_fmadd_ps(part, _mm256_set1_ps(0.25f * f16_one(b->d)), acc);
+        sum = add_block256(sum, v, d, 0.25f * f16_one(b->d));
     }
-    return fold8(acc);
+    return sum;
 }
 
 /* Row l of a group of IQ3_S: bit l of h is bit 8 of the index. */
@@ -207,9 +207,9 @@ float iq3_s_dot_avx2(const void *w, const q8_row *a, size_t n) {
     const block_iq3_s *b = w;
     const int8_t *q = a->q;
     const float *d = a->d;
-    __m256 acc = _mm256_setzero_ps();
+    float sum = 0;
     for (size_t i = 0; i < n / 256; i++, b++, d += 8) {
-        __m256 part = _mm256_setzero_ps();
+        __m256i v[8];
         for (int half = 0; half < 2; half++) {
             const __m256i signs = twice16(b->signs + 16 * half);
 #pragma GCC unroll 4
@@ -223,13 +223,12 @@ float iq3_s_dot_avx2(const void *w, const q8_row *a, size_t n) {
                                            row4x2(row_iq3_s(p, h, 4), row_iq3_s(p, h, 5)),
                                            row4x2(row_iq3_s(p, h, 6), row_iq3_s(p, h, 7)));
                 const __m256i s = with_signs(load32(q), signs, places_from(4 * k));
-                part = add_scaled(part, mul_unsigned(rows, s),
-                                  _mm256_set1_epi16((short)(2 * nibble + 1)), d + g);
+                v[g] = scaled(mul_unsigned(rows, s), _mm256_set1_epi16((short)(2 * nibble + 1)));
             }
         }
-        acc = _mm256_fmadd_ps(part, _mm256_set1_ps(f16_one(b->d)), acc);
+        sum = add_block256(sum, v, d, f16_one(b->d));
     }
-    return fold8(acc);
+    return sum;
 }
 
 /* Activations times -1, 0 or 1, neighbours added. */
@@ -243,7 +242,7 @@ float iq1_s_dot_avx2(const void *w, const q8_row *a, size_t n) {
     const uint64_t *grid = iq1s_grid;
     const int8_t *q = a->q;
     const float *d = a->d;
-    __m256 acc = _mm256_setzero_ps();
+    float sum = 0;
     for (size_t i = 0; i < n / 256; i++, b++, d += 8) {
         const __m128i h8 = load16(b->qh);
         const __m128i three = _mm_and_si128(_mm_srli_epi16(h8, 11), _mm_set1_epi16(14));
@@ -253,8 +252,7 @@ float iq1_s_dot_avx2(const void *w, const q8_row *a, size_t n) {
         const __m128i shift = _mm_sign_epi16(sc, _mm_or_si128(h8, _mm_set1_epi16(1)));
         const __m256i shifts = _mm256_setr_m128i(_mm_unpacklo_epi16(shift, shift),
                                                  _mm_unpackhi_epi16(shift, shift));
-        const float top = f16_one(b->d);
-        __m256 part = _mm256_setzero_ps();
+        __m256i v[8];
 #pragma GCC unroll 8
         for (int g = 0; g < 8; g++, q += 32) {
             const uint8_t *at = b->qs + 4 * g;
@@ -262,12 +260,13 @@ float iq1_s_dot_avx2(const void *w, const q8_row *a, size_t n) {
             const __m256i rows =
                 rows8(grid[at[0] | (h << 8 & 0x700)], grid[at[1] | (h << 5 & 0x700)],
                       grid[at[2] | (h << 2 & 0x700)], grid[at[3] | (h >> 1 & 0x700)]);
-            part = add_scaled(part, mul_by_sign(rows, load32(q)), pick(scales, g), d + g);
+            v[g] = scaled(mul_by_sign(rows, load32(q)), pick(scales, g));
         }
-        acc = _mm256_fmadd_ps(part, _mm256_set1_ps(top), acc);
-        acc = add_mins(acc, 0.125f * top, shifts, a->sum16 + 16 * i, d);
+        const __m256i eighths = _mm256_add_epi32(_mm256_slli_epi32(fold_each(v), 3),
+                                                 constants(shifts, a->sum16 + 16 * i));
+        sum = add_product(chain(eighths, d), 0.125f * f16_one(b->d), sum);
     }
-    return fold8(acc);
+    return sum;
 }
 
 /* 16 scales of three bits, four to a u16, as 2 * scale + 1 in the order of `pick`. There is no
@@ -290,12 +289,12 @@ float iq1_m_dot_avx2(const void *w, const q8_row *a, size_t n) {
     const float *d = a->d;
     /* Bit 3 of each nibble of qh is the sign of a shift: byte 2g has those of 16 values. */
     const __m256i bit = spread(0x08, 0x80, 0x08, 0x80);
-    __m256 acc = _mm256_setzero_ps();
+    float sum = 0;
     for (size_t i = 0; i < n / 256; i++, b++, d += 8) {
         const __m256i scales = scales_iq1_m(b->s), qh = twice16(b->qh);
         const uint16_t top = (uint16_t)(b->s[1] >> 4 | (b->s[3] & 0xf0) | (b->s[5] & 0xf0) << 4 |
                                         (b->s[7] & 0xf0) << 8);
-        __m256 part = _mm256_setzero_ps();
+        __m256i v[8];
 #pragma GCC unroll 8
         for (int g = 0; g < 8; g++, q += 32) {
             const uint8_t *at = b->qs + 4 * g;
@@ -311,9 +310,9 @@ float iq1_m_dot_avx2(const void *w, const q8_row *a, size_t n) {
             const __m256i x = load32(q);
             const __m256i eighths = _mm256_add_epi16(
                 _mm256_slli_epi16(mul_by_sign(rows, x), 3), mul_by_sign(shift, x));
-            part = add_scaled(part, eighths, pick(scales, g), d + g);
+            v[g] = scaled(eighths, pick(scales, g));
         }
-        acc = _mm256_fmadd_ps(part, _mm256_set1_ps(0.125f * _cvtsh_ss(top)), acc);
+        sum = add_block256(sum, v, d, 0.125f * _cvtsh_ss(top));
     }
-    return fold8(acc);
+    return sum;
 }

@@ -26,26 +26,24 @@ float q2_k_dot_avx2(const void *w, const q8_row *a, size_t n) {
     const block_q2_k *b = w;
     const int8_t *q = a->q;
     const float *d = a->d;
-    __m256 acc = _mm256_setzero_ps();
+    float sum = 0;
     for (size_t i = 0; i < n / 256; i++, b++, d += 8) {
         const __m128i sc = load16(b->sc), mask = _mm_set1_epi8(15);
         const __m256i scales = _mm256_cvtepu8_epi16(even_odd(_mm_and_si128(sc, mask)));
         const __m256i mins = _mm256_cvtepu8_epi16(_mm_and_si128(_mm_srli_epi16(sc, 4), mask));
-        const __m256 top = _mm256_set1_ps(f16_one(b->d));
+        __m256i v[8];
         for (int half = 0; half < 2; half++) {
             const __m256i bits = load32(b->q + 32 * half);
-            __m256 part = _mm256_setzero_ps();
 #pragma GCC unroll 4
             for (int k = 0; k < 4; k++, q += 32) {
                 const int g = 4 * half + k;
-                part = add_scaled(part, mul_unsigned(two_bits(bits, k), load32(q)),
-                                  pick(scales, g), d + g);
+                v[g] = scaled(mul_unsigned(two_bits(bits, k), load32(q)), pick(scales, g));
             }
-            acc = _mm256_fmadd_ps(part, top, acc);
         }
-        acc = add_mins(acc, -f16_one(b->dmin), mins, a->sum16 + 16 * i, d);
+        sum = add_block256(sum, v, d, f16_one(b->d));
+        sum = add_mins(sum, -f16_one(b->dmin), mins, a->sum16 + 16 * i, d);
     }
-    return fold8(acc);
+    return sum;
 }
 
 /* 16 scales of six bits, less 32, in their order. */
@@ -63,27 +61,27 @@ float q3_k_dot_avx2(const void *w, const q8_row *a, size_t n) {
     const block_q3_k *b = w;
     const int8_t *q = a->q;
     const float *d = a->d;
-    __m256 acc = _mm256_setzero_ps();
+    float sum = 0;
     for (size_t i = 0; i < n / 256; i++, b++, d += 8) {
         const __m128i sc = scales_q3_k(b->s);
         const __m256i scales = _mm256_cvtepi8_epi16(even_odd(sc));
         const __m256i hm = load32(b->hm);
-        const float top = f16_one(b->d);
+        __m256i v[8];
         for (int half = 0; half < 2; half++) {
             const __m256i bits = load32(b->q + 32 * half);
             const __m256i high = _mm256_srli_epi16(hm, 4 * half);
-            __m256 part = _mm256_setzero_ps();
 #pragma GCC unroll 4
             for (int k = 0; k < 4; k++, q += 32) {
                 const int g = 4 * half + k;
                 const __m256i code = _mm256_or_si256(two_bits(bits, k), one_bit(high, k, 2));
-                part = add_scaled(part, mul_unsigned(code, load32(q)), pick(scales, g), d + g);
+                v[g] = scaled(mul_unsigned(code, load32(q)), pick(scales, g));
             }
-            acc = _mm256_fmadd_ps(part, _mm256_set1_ps(top), acc);
         }
-        acc = add_mins(acc, -4 * top, _mm256_cvtepi8_epi16(sc), a->sum16 + 16 * i, d);
+        const __m256i all = constants(_mm256_cvtepi8_epi16(sc), a->sum16 + 16 * i);
+        const __m256i less = _mm256_sub_epi32(fold_each(v), _mm256_slli_epi32(all, 2));
+        sum = add_product(chain(less, d), f16_one(b->d), sum);
     }
-    return fold8(acc);
+    return sum;
 }
 
 /* The 8 scales and 8 mins of Q4_K and Q5_K, one a byte. */
@@ -108,74 +106,72 @@ float q4_k_dot_avx2(const void *w, const q8_row *a, size_t n) {
     const block_q4_k *b = w;
     const int8_t *q = a->q;
     const float *d = a->d;
-    __m256 acc = _mm256_setzero_ps();
+    float sum = 0;
     for (size_t i = 0; i < n / 256; i++, b++, d += 8) {
         uint64_t sc, m;
         scales_q4_k(b->s, &sc, &m);
         const __m256i scales = scales_of_32(sc);
-        __m256 even = _mm256_setzero_ps(), odd = even;
+        __m256i v[8];
 #pragma GCC unroll 4
         for (int k = 0; k < 4; k++, q += 64) {
             const __m256i bits = load32(b->q + 32 * k);
-            even = add_scaled(even, mul_unsigned(nibbles(bits, 0), load32(q)),
-                              pick(scales, 2 * k), d + 2 * k);
-            odd = add_scaled(odd, mul_unsigned(nibbles(bits, 1), load32(q + 32)),
-                             pick(scales, 2 * k + 1), d + 2 * k + 1);
+            const __m256i c0 = nibbles(bits, 0), c1 = nibbles(bits, 1);
+            v[2 * k] = scaled(mul_unsigned(c0, load32(q)), pick(scales, 2 * k));
+            v[2 * k + 1] = scaled(mul_unsigned(c1, load32(q + 32)), pick(scales, 2 * k + 1));
         }
-        acc = _mm256_fmadd_ps(_mm256_add_ps(even, odd), _mm256_set1_ps(f16_one(b->d)), acc);
-        acc = add_mins(acc, -f16_one(b->dmin), mins_of_32(m), a->sum16 + 16 * i, d);
+        sum = add_block256(sum, v, d, f16_one(b->d));
+        sum = add_mins(sum, -f16_one(b->dmin), mins_of_32(m), a->sum16 + 16 * i, d);
     }
-    return fold8(acc);
+    return sum;
 }
 
 float q5_k_dot_avx2(const void *w, const q8_row *a, size_t n) {
     const block_q5_k *b = w;
     const int8_t *q = a->q;
     const float *d = a->d;
-    __m256 acc = _mm256_setzero_ps();
+    float sum = 0;
     for (size_t i = 0; i < n / 256; i++, b++, d += 8) {
         uint64_t sc, m;
         scales_q4_k(b->s, &sc, &m);
         const __m256i scales = scales_of_32(sc), qh = load32(b->qh);
-        __m256 even = _mm256_setzero_ps(), odd = even;
+        __m256i v[8];
 #pragma GCC unroll 4
         for (int k = 0; k < 4; k++, q += 64) {
             const __m256i bits = load32(b->q + 32 * k);
             const __m256i c0 = _mm256_or_si256(nibbles(bits, 0), one_bit(qh, 2 * k, 4));
             const __m256i c1 = _mm256_or_si256(nibbles(bits, 1), one_bit(qh, 2 * k + 1, 4));
-            even = add_scaled(even, mul_unsigned(c0, load32(q)), pick(scales, 2 * k), d + 2 * k);
-            odd = add_scaled(odd, mul_unsigned(c1, load32(q + 32)), pick(scales, 2 * k + 1),
-                             d + 2 * k + 1);
+            v[2 * k] = scaled(mul_unsigned(c0, load32(q)), pick(scales, 2 * k));
+            v[2 * k + 1] = scaled(mul_unsigned(c1, load32(q + 32)), pick(scales, 2 * k + 1));
         }
-        acc = _mm256_fmadd_ps(_mm256_add_ps(even, odd), _mm256_set1_ps(f16_one(b->d)), acc);
-        acc = add_mins(acc, -f16_one(b->dmin), mins_of_32(m), a->sum16 + 16 * i, d);
+        sum = add_block256(sum, v, d, f16_one(b->d));
+        sum = add_mins(sum, -f16_one(b->dmin), mins_of_32(m), a->sum16 + 16 * i, d);
     }
-    return fold8(acc);
+    return sum;
 }
 
 float q6_k_dot_avx2(const void *w, const q8_row *a, size_t n) {
     const block_q6_k *b = w;
     const int8_t *q = a->q;
     const float *d = a->d;
-    __m256 acc = _mm256_setzero_ps();
+    float sum = 0;
     for (size_t i = 0; i < n / 256; i++, b++, d += 8) {
         const __m128i sc = load16(b->sc);
         const __m256i scales = _mm256_cvtepi8_epi16(even_odd(sc));
-        const float top = f16_one(b->d);
+        __m256i v[8];
         for (int half = 0; half < 2; half++) {
             const __m256i low[2] = {load32(b->ql + 64 * half), load32(b->ql + 64 * half + 32)};
             const __m256i high = load32(b->qh + 32 * half);
-            __m256 part = _mm256_setzero_ps();
 #pragma GCC unroll 4
             for (int k = 0; k < 4; k++, q += 32) {
                 const int g = 4 * half + k;
                 const __m256i pairs = _mm256_slli_epi16(two_bits(high, k), 4);
                 const __m256i code = _mm256_or_si256(nibbles(low[k % 2], k / 2), pairs);
-                part = add_scaled(part, mul_unsigned(code, load32(q)), pick(scales, g), d + g);
+                v[g] = scaled(mul_unsigned(code, load32(q)), pick(scales, g));
             }
-            acc = _mm256_fmadd_ps(part, _mm256_set1_ps(top), acc);
         }
-        acc = add_mins(acc, -32 * top, _mm256_cvtepi8_epi16(sc), a->sum16 + 16 * i, d);
+        const __m256i all = constants(_mm256_cvtepi8_epi16(sc), a->sum16 + 16 * i);
+        const __m256i less = _mm256_sub_epi32(fold_each(v), _mm256_slli_epi32(all, 5));
+        sum = add_product(chain(less, d), f16_one(b->d), sum);
     }
-    return fold8(acc);
+    return sum;
 }

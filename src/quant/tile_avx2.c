@@ -1,0 +1,129 @@
+/* tile_avx2: strips of Q8_0, Q2_K and IQ2_XXS. */
+#include "quant/tile_avx2.h"
+#include "quant/tables.h"
+
+/* ---- q8_0 ---- */
+
+ALWAYS void decode_q8_0(const uint8_t *w, size_t stride, int groups, strip *s) {
+    for (int g = 0; g < groups; g++, w += sizeof(block_q8_0)) {
+        columns(w + 2, stride, s->code + 8 * g);
+        columns(w + 18, stride, s->code + 8 * g + 4);
+        s->top[g] = halves8(w, stride);
+    }
+}
+
+TILE_OF(q8_0_tile_avx2, .depth = 1, .is_signed = true, .by32 = true,
+        .bytes = 8 * sizeof(block_q8_0), .decode = decode_q8_0)
+
+/* ---- q2_k ---- */
+
+ALWAYS void decode_q2_k(const uint8_t *w, size_t stride, int groups, strip *s) {
+    (void)groups;
+    const __m256i three = _mm256_set1_epi8(3), low4 = _mm256_set1_epi8(15);
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; k++) {
+        __m256i v[4];
+        columns(w + 16 + 16 * k, stride, v);
+        __m256i *to = s->code + 32 * (k / 2) + 4 * (k % 2);
+#pragma GCC unroll 4
+        for (int c = 0; c < 4; c++) {
+            to[c] = _mm256_and_si256(v[c], three);
+            to[c + 8] = _mm256_and_si256(_mm256_srli_epi16(v[c], 2), three);
+            to[c + 16] = _mm256_and_si256(_mm256_srli_epi16(v[c], 4), three);
+            to[c + 24] = _mm256_and_si256(_mm256_srli_epi16(v[c], 6), three);
+        }
+    }
+    __m256i sc[4];
+    columns(w, stride, sc);
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+        const __m256i scales = _mm256_and_si256(sc[c], low4);
+        const __m256i mins = _mm256_and_si256(_mm256_srli_epi16(sc[c], 4), low4);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) s->scale[4 * c + j] = pair_of_byte(scales, j);
+        s->low[2 * c] = _mm256_shuffle_epi8(mins, _mm256_broadcastsi128_si256(_mm_setr_epi8(
+            0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1)));
+        s->low[2 * c + 1] = _mm256_shuffle_epi8(mins, _mm256_broadcastsi128_si256(_mm_setr_epi8(
+            2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, -1)));
+    }
+    s->top[0] = halves8(w + 80, stride);
+    s->bottom = _mm256_xor_ps(halves8(w + 82, stride), _mm256_set1_ps(-0.0f));
+}
+
+TILE_OF(q2_k_tile_avx2, .depth = 4, .fine = true, .minima = true, .bytes = sizeof(block_q2_k),
+        .decode = decode_q2_k)
+
+/* ---- iq2_xxs ---- */
+
+/* Four fields of seven bits to four bytes. */
+ALWAYS __m256i spread_sevens(__m256i v) {
+    v = _mm256_add_epi32(v, _mm256_and_si256(v, _mm256_set1_epi32(~0x7f)));
+    v = _mm256_add_epi32(v, _mm256_and_si256(v, _mm256_set1_epi32(~0x7fff)));
+    v = _mm256_add_epi32(v, _mm256_and_si256(v, _mm256_set1_epi32(~0x7fffff)));
+    return _mm256_and_si256(v, _mm256_set1_epi8(0x7f));
+}
+
+/* The eighth bit of a byte makes the number of bits even. */
+ALWAYS __m256i make_even(__m256i seven) {
+    const char e = 0, o = (char)0x80;
+    const __m256i parity = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(e, o, o, e, o, e, e, o, o, e, e, o, e, o, o, e));
+    const __m256i folded = _mm256_xor_si256(seven, _mm256_srli_epi16(seven, 4));
+    const __m256i nibble = _mm256_and_si256(folded, _mm256_set1_epi8(15));
+    return _mm256_or_si256(seven, _mm256_shuffle_epi8(parity, nibble));
+}
+
+/* Rows of the codebook that rows a, a + 1, a + 4 and a + 5 ask for. */
+ALWAYS __m256i grid4(const uint64_t *grid, const uint8_t *p, size_t stride) {
+    __m128d x = _mm_setzero_pd(), y = x;
+    x = _mm_loadl_pd(x, (const double *)(const void *)(grid + p[0]));
+    x = _mm_loadh_pd(x, (const double *)(const void *)(grid + p[stride]));
+    y = _mm_loadl_pd(y, (const double *)(const void *)(grid + p[4 * stride]));
+    y = _mm_loadh_pd(y, (const double *)(const void *)(grid + p[5 * stride]));
+    return _mm256_castpd_si256(_mm256_insertf128_pd(_mm256_castpd128_pd256(x), y, 1));
+}
+
+/* Magnitudes 8, 25, 43 and sign bits to codes from 0 to 86: 43 is zero. The low nibbles 8, 9 and 11
+ * of the magnitudes select; a minus sets another bit of the selector. `bits` holds in each byte 16
+ * or more for a minus. */
+ALWAYS __m256i signed_code(__m256i magnitude, __m256i bits) {
+    const __m256i table = _mm256_broadcastsi128_si256(_mm_setr_epi8(
+        0, 0, 0, 0, 0, 0, 0, 0, 43 + 8, 43 + 25, 0, 43 + 43, 43 - 8, 43 - 25, 0, 43 - 43));
+    const __m256i minus = _mm256_min_epu8(bits, _mm256_set1_epi8(4));
+    return _mm256_shuffle_epi8(table, _mm256_or_si256(magnitude, minus));
+}
+
+ALWAYS void decode_iq2_xxs(const uint8_t *w, size_t stride, int groups, strip *s) {
+    (void)groups;
+    const uint64_t *grid = iq2xxs_grid;
+    const __m256i bit = _mm256_set1_epi32((int)0x80402010);
+    for (int pair = 0; pair < 4; pair++) {
+        __m256i v[4];
+        columns(w + 2 + 16 * pair, stride, v);
+#pragma GCC unroll 2
+        for (int k = 0; k < 2; k++) {
+            const int g = 2 * pair + k;
+            const __m256i words = v[2 * k + 1];
+            const __m256i high = make_even(spread_sevens(words)), low = _mm256_slli_epi16(high, 4);
+            const __m256i odd = _mm256_or_si256(_mm256_srli_epi32(words, 27), _mm256_set1_epi32(1));
+            s->scale[g] = pair_of_byte(odd, 0);
+            s->low[g] = _mm256_mullo_epi16(s->scale[g], _mm256_set1_epi16(-43));
+            const uint8_t *p = w + 2 + 8 * g;
+#pragma GCC unroll 4
+            for (int l = 0; l < 4; l++) {
+                const __m256 a = _mm256_castsi256_ps(grid4(grid, p + l, stride));
+                const __m256 b = _mm256_castsi256_ps(grid4(grid, p + l + 2 * stride, stride));
+                const __m256i m0 = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88));
+                const __m256i m1 = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xdd));
+                const __m256i s0 = _mm256_and_si256(copies_of_byte(low, l), bit);
+                const __m256i s1 = _mm256_and_si256(copies_of_byte(high, l), bit);
+                s->code[8 * g + 2 * l] = signed_code(m0, s0);
+                s->code[8 * g + 2 * l + 1] = signed_code(m1, s1);
+            }
+        }
+    }
+    s->top[0] = _mm256_mul_ps(halves8(w, stride), _mm256_set1_ps(0.125f));
+}
+
+TILE_OF(iq2_xxs_tile_avx2, .depth = 1, .joined = true, .bytes = sizeof(block_iq2_xxs),
+        .decode = decode_iq2_xxs)
