@@ -69,7 +69,7 @@ typedef struct run {
     model *opened;
     const model *m;  /* one of the two */
     char name[1024]; /* of the model, for people */
-    double load_seconds;
+    double load_seconds, sweep_seconds, waited_seconds;
     tokens text;
     uint32_t contexts[SWEEP_CONTEXTS];
     size_t n_contexts;
@@ -241,7 +241,10 @@ static status sweep_all(run *r, err *e) {
         "ctx_tokens,prefill_tokens,prefill_tps,gen_tokens,gen_tps,sessions,kv_bytes,peak_bytes\n");
     fflush(stdout);
     progress_start(&r->bar, stderr, "measuring", total, PROGRESS_TOKENS);
+    const double start = clock_seconds(), waited = machine_waited_seconds();
     const status st = sweep_run(r->en, &s, &l, e);
+    r->sweep_seconds = clock_seconds() - start;
+    r->waited_seconds = machine_waited_seconds() - waited;
     progress_hide(&r->bar);
     return st;
 }
@@ -285,6 +288,14 @@ static void tell_roof(const run *r) {
         "a step at %u tokens reads %.1f MB of weights and %.1f MB of cached rows: at most %.2f "
         "tok/s at that bandwidth; decode reaches %.0f %%",
         last->context, 1e-6 * model_bytes, 1e-6 * cache_bytes, roof, 100 * last->gen.median / roof);
+}
+
+/* Rates of a machine that had other things to do are not its rates. */
+static void tell_disturbance(const run *r) {
+    const double share = r->waited_seconds / r->sweep_seconds;
+    if (r->sweep_seconds > 1 && share > 0.05)
+        say_note("other work had the processor for %.0f %% of the time: these rates are too low",
+                 100 * share);
 }
 
 static void tell_profile(const run *r) {
@@ -341,6 +352,8 @@ static status write_json(run *r, err *e) {
     put_text(&out, "processor", cpu);
     buf_printf(&out, "\"cores\": %u, \"memory_bytes\": %" PRIu64 "},\n", cores_here(),
                machine_memory_bytes());
+    buf_printf(&out, "\"sweep_seconds\": %.3f, \"waited_seconds\": %.3f,\n", r->sweep_seconds,
+               r->waited_seconds);
     put_text(&out, "backend", engine_backend(r->en));
     put_text(&out, "isa", dot_best()->isa);
     buf_printf(
@@ -385,6 +398,7 @@ static status work(const options *o, err *e) {
     if (st == OK) {
         tell_model(r);
         tell_roof(r);
+        tell_disturbance(r);
         tell_profile(r);
         st = write_json(r, e);
     }

@@ -64,6 +64,15 @@ uint64_t machine_peak_bytes(void) {
 #endif
 }
 
+/* schedstat: nanoseconds run, nanoseconds waited, slices. */
+double machine_waited_seconds(void) {
+    FILE *f = fopen("/proc/thread-self/schedstat", "r");
+    unsigned long long ran = 0, waited = 0;
+    const bool told = f && fscanf(f, "%llu %llu", &ran, &waited) == 2;
+    if (f) fclose(f);
+    return told ? 1e-9 * (double)waited : 0;
+}
+
 void machine_processor(char *out, size_t cap) {
     char raw[256] = "";
 #ifdef __APPLE__

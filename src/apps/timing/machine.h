@@ -13,6 +13,10 @@ uint64_t machine_memory_bytes(void); /* all there is; 0: not known */
 /* The most this process has held so far, the used parts of mapped files included. */
 uint64_t machine_peak_bytes(void);
 
+/* Seconds that this thread could have run and was not let, since it began: other work had its
+ * processor. 0 where the system does not tell. */
+double machine_waited_seconds(void);
+
 /* "AMD EPYC", escaped for a terminal; "unknown" where the system does not tell. */
 void machine_processor(char *out, size_t cap);
 

@@ -174,6 +174,8 @@ TEST(the_machine_is_named_and_has_memory) {
     CHECK(name[0] != 0 && !strchr(name, '\n'));
     CHECK(machine_memory_bytes() > 1 << 26 && machine_free_bytes() <= machine_memory_bytes());
     CHECK(machine_peak_bytes() > 1 << 20);
+    const double waited = machine_waited_seconds();
+    CHECK(waited >= 0 && machine_waited_seconds() >= waited);
 }
 
 TESTS_MAIN
