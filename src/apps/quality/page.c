@@ -38,6 +38,12 @@ static double number(const json *object, const char *key) {
     return v;
 }
 
+/* What was stored with logits may lack anything. */
+static double amount(const json *object, const char *key) {
+    const double v = number(object, key);
+    return isnan(v) ? 0 : v;
+}
+
 static void put_json_text(buf *out, const json *v) {
     size_t n = 0;
     const char *p = json_text(v, &n);
@@ -85,13 +91,14 @@ static void put_heading(buf *out, const json *r) {
     buf_str(out, "</h1>\n<p>Held against <b>");
     put_json_text(out, json_get(ref, "name"));
     buf_str(out, "</b> (");
-    put_bytes(out, number(ref, "bytes"));
+    put_bytes(out, amount(ref, "bytes"));
     buf_str(out, "), of which it keeps ");
-    buf_printf(out, "%.0f&nbsp;%%: ", 100 * number(file, "bytes") / number(ref, "bytes"));
-    put_bytes(out, number(file, "bytes"));
-    buf_printf(out, ". Measured on %.0f tokens of ", number(text, "tokens"));
+    if (amount(ref, "bytes") > 0)
+        buf_printf(out, "%.0f&nbsp;%%: ", 100 * amount(file, "bytes") / amount(ref, "bytes"));
+    put_bytes(out, amount(file, "bytes"));
+    buf_printf(out, ". Measured on %.0f tokens of ", amount(text, "tokens"));
     put_json_text(out, json_get(text, "name"));
-    buf_printf(out, ", in %.0f windows of at most %.0f.</p>\n", number(text, "windows"), number(text, "window"));
+    buf_printf(out, ", in %.0f windows of at most %.0f.</p>\n", amount(text, "windows"), amount(text, "window"));
 }
 
 static void put_cards(buf *out, const json *f) {
@@ -122,7 +129,7 @@ static void put_cards(buf *out, const json *f) {
                                         {"max", "The largest"}};
     for (size_t i = 0; i < 5; i++)
         buf_printf(out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%.4g</td><td></td></tr>\n", at[i][1],
-                   number(json_get(f, "kl_at"), at[i][0]));
+                   amount(json_get(f, "kl_at"), at[i][0]));
     buf_str(out, "</tbody></table></div>\n");
 }
 
@@ -254,10 +261,10 @@ static void put_recipe(buf *out, const json *r) {
         put_json_text(out, json_get(a, "name"));
         buf_str(out, "</th><td>");
         put_types(out, a);
-        buf_printf(out, "</td><td class=\"n\">%.2f</td><td>", number(a, "bytes") / 1e6);
+        buf_printf(out, "</td><td class=\"n\">%.2f</td><td>", amount(a, "bytes") / 1e6);
         put_types(out, b);
         if (b)
-            buf_printf(out, "</td><td class=\"n\">%.2f</td></tr>\n", number(b, "bytes") / 1e6);
+            buf_printf(out, "</td><td class=\"n\">%.2f</td></tr>\n", amount(b, "bytes") / 1e6);
         else
             buf_str(out, "</td><td></td></tr>\n");
     }
@@ -269,7 +276,7 @@ static void put_recipe(buf *out, const json *r) {
     }
     buf_str(out, "<p>Quantised with the importance matrix <b>");
     put_json_text(out, json_get(im, "file"));
-    buf_printf(out, "</b>: %.0f entries, %.0f chunks of text (", number(im, "entries"), number(im, "chunks"));
+    buf_printf(out, "</b>: %.0f entries, %.0f chunks of text (", amount(im, "entries"), amount(im, "chunks"));
     put_json_text(out, json_get(im, "dataset"));
     buf_str(out, ").</p>\n");
 }
@@ -287,15 +294,15 @@ static void put_worst(buf *out, const json *worst) {
                  "<th scope=\"col\">the file would write</th><th scope=\"col\" class=\"n\">window, position</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < json_count(worst); i++) {
         const json *x = json_at(worst, i);
-        buf_printf(out, "<tr><td class=\"n\">%.3g</td>", number(x, "kl"));
+        buf_printf(out, "<tr><td class=\"n\">%.3g</td>", amount(x, "kl"));
         put_cell(out, x, "before");
         put_cell(out, x, "next");
         buf_str(out, "<td class=\"t\">");
         put_json_text(out, json_get(x, "reference_best"));
-        buf_printf(out, " (%.0f %%)</td><td class=\"t\">", 100 * number(x, "reference_p"));
+        buf_printf(out, " (%.0f %%)</td><td class=\"t\">", 100 * amount(x, "reference_p"));
         put_json_text(out, json_get(x, "best"));
-        buf_printf(out, " (%.0f %%)</td><td class=\"n\">%.0f, %.0f</td></tr>\n", 100 * number(x, "p"), number(x, "window"),
-                   number(x, "position"));
+        buf_printf(out, " (%.0f %%)</td><td class=\"n\">%.0f, %.0f</td></tr>\n", 100 * amount(x, "p"), amount(x, "window"),
+                   amount(x, "position"));
     }
     buf_str(out, "</tbody></table></div>\n");
 }
@@ -306,7 +313,7 @@ static void put_files(buf *out, const char *label, const json *m) {
         const json *x = json_at(files, i);
         buf_printf(out, "<tr><th scope=\"row\">%s</th><td>", label);
         put_json_text(out, json_get(x, "name"));
-        buf_printf(out, ", %.0f bytes<br><code>sha256 ", number(x, "bytes"));
+        buf_printf(out, ", %.0f bytes<br><code>sha256 ", amount(x, "bytes"));
         put_json_text(out, json_get(x, "sha256"));
         buf_str(out, "</code><br><span class=\"soft\">");
         put_json_text(out, json_get(m, "arithmetic"));
@@ -330,11 +337,11 @@ static void put_origin(buf *out, const json *r) {
     }
     buf_str(out, "<tr><th scope=\"row\">text</th><td>");
     put_json_text(out, json_get(text, "name"));
-    buf_printf(out, ", %.0f bytes<br><code>xxh3 ", number(text, "bytes"));
+    buf_printf(out, ", %.0f bytes<br><code>xxh3 ", amount(text, "bytes"));
     put_json_text(out, json_get(text, "xxh3"));
     buf_str(out, "</code></td></tr>\n<tr><th scope=\"row\">machine</th><td>");
     put_json_text(out, json_get(machine, "cpu"));
-    buf_printf(out, ", %.0f cores, %.0f GiB<br>", number(machine, "cores"), number(machine, "memory") / 1073741824);
+    buf_printf(out, ", %.0f cores, %.0f GiB<br>", amount(machine, "cores"), amount(machine, "memory") / 1073741824);
     put_json_text(out, json_get(machine, "system"));
     buf_str(out, "</td></tr>\n<tr><th scope=\"row\">command</th><td><code>");
     for (size_t i = 0; i < json_count(words); i++) {
