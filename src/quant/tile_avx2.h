@@ -316,6 +316,14 @@ ALWAYS __m256 halves8(const uint8_t *p, size_t stride) {
     return _mm256_cvtph_ps(v);
 }
 
+/* A word of each of eight rows. */
+ALWAYS __m256i words8(const uint8_t *p, size_t stride) {
+    return _mm256_setr_epi32((int)le32(p), (int)le32(p + stride), (int)le32(p + 2 * stride),
+                             (int)le32(p + 3 * stride), (int)le32(p + 4 * stride),
+                             (int)le32(p + 5 * stride), (int)le32(p + 6 * stride),
+                             (int)le32(p + 7 * stride));
+}
+
 /* Byte `at` of each word as a pair of i16. */
 ALWAYS __m256i pair_of_byte(__m256i v, int at) {
     const int c = (int)0x80008000u + 0x00010001 * at;
@@ -333,6 +341,14 @@ ALWAYS __m256i copies_of_byte(__m256i v, int at) {
 TILE(q8_0_tile_avx2);
 TILE(q2_k_tile_avx2);
 TILE(iq2_xxs_tile_avx2);
+TILE(q3_k_tile_avx2);
+TILE(q4_k_tile_avx2);
+TILE(q5_k_tile_avx2);
+TILE(q6_k_tile_avx2);
+TILE(mxfp4_tile_avx2);
+TILE(q4_0_tile_avx2);
+TILE(iq4_nl_tile_avx2);
+TILE(iq4_xs_tile_avx2);
 TILE(f32_tile_avx2);
 TILE(f16_tile_avx2);
 TILE(bf16_tile_avx2);
