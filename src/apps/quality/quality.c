@@ -10,6 +10,7 @@
 
 #include "apps/lib/bundled.h"
 #include "apps/lib/find_model.h"
+#include "apps/lib/room.h"
 #include "apps/lib/say.h"
 #include "apps/quality/about.h"
 #include "apps/quality/figures.h"
@@ -348,7 +349,9 @@ static status store_end(run *r, err *e) {
 static status store(run *r, err *e) {
     const uint64_t head_bytes = stored_head_bytes(r->s.ids.n);
     const stored_head h = {side_n_vocab(r->file), side_how(r->file), side_identity(r->file)};
-    status st = open_part(r, r->o->save, head_bytes, stored_row_bytes(h.n_vocab), e);
+    const uint64_t row_bytes = stored_row_bytes(h.n_vocab), all = head_bytes + r->s.n_tokens * row_bytes;
+    status st = open_part(r, r->o->save, head_bytes, row_bytes, e);
+    if (st == OK) st = room_check(r->o->save, all - partial_have(r->part), e);
     if (st == OK && partial_have(r->part) == 0) {
         buf head = {0};
         stored_put_head(&head, &h, &r->s);
