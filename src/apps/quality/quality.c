@@ -89,6 +89,9 @@ static status take_text(run *r, err *e) {
     const tokenizer *t = side_vocab(r->file) ? side_vocab(r->file) : r->ref ? side_vocab(r->ref) : NULL;
     if (!t) return fail(e, E_UNSUPPORTED, "%s: has no tokeniser, and text cannot be read without one", r->found.path);
     const bool piped = r->o->text && strcmp(r->o->text, "-") == 0; /* can be read only once */
+    const uint32_t context = model_shape(side_model(r->file))->context;
+    if (r->o->size > context)
+        return fail(e, E_USAGE, "--ctx %" PRIu64 ": %s has a context of %u", r->o->size, r->found.path, context);
     status st = read_stream(r, &r->s, t, e);
     if (st == OK && !piped) st = check_same_ids(r, e);
     if (st == OK) st = stream_cut(&r->s, tok_bos(t), (uint32_t)window_size(r), r->o->tokens, e);
@@ -144,12 +147,9 @@ static status open_sides(run *r, err *e) {
 
 static status start_sides(run *r, err *e) {
     const quality_options *o = r->o;
-    const model *m = side_model(r->file);
     uint32_t longest = 0;
     for (size_t i = 0; i < r->s.n_windows; i++)
         if (r->s.windows[i].n > longest) longest = r->s.windows[i].n;
-    if (longest > model_shape(m)->context)
-        return fail(e, E_USAGE, "--ctx %" PRIu64 ": %s has a context of %u", o->size, r->found.path, model_shape(m)->context);
     r->batch = side_batch(side_n_vocab(r->file), o->batch);
     if (r->batch > longest) r->batch = longest;
     const engine_options eo = {.backend = o->backend, .threads = (uint32_t)o->threads, .batch = r->batch,
