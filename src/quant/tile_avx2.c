@@ -50,7 +50,7 @@ ALWAYS void decode_q2_k(const uint8_t *w, size_t stride, int groups, strip *s) {
     s->bottom = _mm256_xor_ps(halves8(w + 82, stride), _mm256_set1_ps(-0.0f));
 }
 
-TILE_OF(q2_k_tile_avx2, .depth = 4, .fine = true, .minima = true, .bytes = sizeof(block_q2_k),
+TILE_OF(q2_k_tile_avx2, .depth = 2, .fine = true, .minima = true, .bytes = sizeof(block_q2_k),
         .decode = decode_q2_k)
 
 /* ---- iq2_xxs ---- */
