@@ -2,10 +2,11 @@
  *
  * Rows of a codebook are loaded one by one, two rows of eight to a register. Sign bits become
  * bytes of 0 or -1 without a table: a byte of eight signs is copied to eight bytes, and where
- * bit j of copy j is set the code is negated. Formats with seven stored signs get the eighth from the
- * number of bits in the seven, for 128 values at once.
+ * bit j of copy j is set the code is negated. Formats with seven stored signs get the eighth
+ * from the number of bits in the seven, for 128 values at once.
  *
- * IQ1 codes are in eighths, 8 * row ± 1, so that the shift needs no sum of its own; d is an eighth.
+ * IQ1 codes are in eighths, 8 * row ± 1, so that the shift needs no sum of its own; d is an
+ * eighth.
  */
 #include "quant/block_neon.h"
 #include "quant/tables.h"

@@ -14,7 +14,7 @@
  *
  * Rows that are missing at the edge of a tile are copies of its last one; their sums are dropped.
  */
-#include "quant/block_neon.h"
+#include "quant/tile_neon.h"
 
 enum { W_FOURS = 8, A_ROWS = 64, FEW = 3 };
 
@@ -52,53 +52,83 @@ static uint32_t least(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-/* Row r of four from row `first` on, of n rows: the last one for those that are missing. */
-static uint32_t row_at(uint32_t first, uint32_t r, uint32_t n) {
-    return least(first + r, n - 1);
+/* Storing four registers takes their elements in turn: out[j][row] = rows[row][j]. */
+INLINE void turn_ints(const int32_t *const rows[4], uint32_t n, int32_t (*out)[4]) {
+    for (uint32_t j = 0; j < n; j += 4) {
+        const int32x4x4_t v = {{vld1q_s32(rows[0] + j), vld1q_s32(rows[1] + j),
+                                vld1q_s32(rows[2] + j), vld1q_s32(rows[3] + j)}};
+        vst4q_s32(out[j], v);
+    }
+}
+
+INLINE void turn_floats(const float *const rows[4], uint32_t n, float (*out)[4]) {
+    for (uint32_t j = 0; j < n; j += 4) {
+        const float32x4x4_t v = {{vld1q_f32(rows[0] + j), vld1q_f32(rows[1] + j),
+                                  vld1q_f32(rows[2] + j), vld1q_f32(rows[3] + j)}};
+        vst4q_f32(out[j], v);
+    }
 }
 
 static void put_weights(const neon_kernel *k, const neon_format *f, const uint8_t *w,
                         size_t w_stride, uint32_t first, uint32_t n_w, uint32_t groups,
                         neon_weights *out) {
     neon_block rows[4];
-    const uint32_t n_scales = f->scales == NEON_BY_16 ? 16 : f->scales == NEON_BY_32 ? 8 : 0;
+    const int32_t *scale[4];
+    const float *factor[4], *min[4];
     for (uint32_t r = 0; r < 4; r++) {
-        if (first + r < n_w)
-            f->unpack(w + (first + r) * w_stride, groups, rows + r);
-        else
-            rows[r] = rows[r - 1];
-        for (uint32_t j = 0; j < n_scales; j++) out->scale[j][r] = rows[r].scale[j];
-        for (uint32_t j = 0; j < f->n_mins; j++) out->min[j][r] = rows[r].min[j];
-        if (f->scales == NEON_FACTOR)
-            for (uint32_t g = 0; g < 8; g++) out->factor[g][r] = rows[r].factor[g];
+        if (first + r < n_w) f->unpack(w + (first + r) * w_stride, groups, rows + r);
+        else rows[r] = rows[r - 1];
+        scale[r] = rows[r].scale;
+        factor[r] = rows[r].factor;
+        min[r] = rows[r].min;
         out->d[r] = rows[r].d;
         out->dmin[r] = rows[r].dmin;
     }
+    if (f->scales == NEON_BY_16) turn_ints(scale, 16, out->scale);
+    if (f->scales == NEON_BY_32) turn_ints(scale, 8, out->scale);
+    if (f->scales == NEON_FACTOR) turn_floats(factor, 8, out->factor);
+    turn_floats(min, f->n_mins, out->min);
     k->put_codes(rows, out->code);
+}
+
+/* a_j of dot_neon.h, for 16 minima or for 8. */
+INLINE void sums_of(uint32_t n_mins, const int16_t *sum16, const float *d, float *out) {
+    for (uint32_t j = 0; j < n_mins; j += 4) {
+        float32x4_t sum, by;
+        if (n_mins == 16) {
+            const float32x2_t two = vld1_f32(d + j / 2);
+            sum = vcvtq_f32_s32(vmovl_s16(vld1_s16(sum16 + j)));
+            by = vcombine_f32(vzip1_f32(two, two), vzip2_f32(two, two));
+        } else {
+            sum = vcvtq_f32_s32(vpaddlq_s16(vld1q_s16(sum16 + 2 * j)));
+            by = vld1q_f32(d + j);
+        }
+        vst1q_f32(out + j, vmulq_f32(sum, by));
+    }
 }
 
 /* 4 rows of activations; groups that are not there become zeros. */
 static void put_acts(const neon_kernel *k, uint32_t n_mins, const q8_rows *a, const uint32_t *rows,
                      uint32_t first, uint32_t n_a, size_t chunk, uint32_t groups, neon_acts *out) {
-    int8_t padded[4][256];
+    int8_t q0[4][256];
+    float d0[4][8], sums[4][16];
     const int8_t *q[4];
+    const float *d[4], *sum[4];
     for (uint32_t r = 0; r < 4; r++) {
-        const uint32_t at = row_at(first, r, n_a);
+        const uint32_t at = least(first + r, n_a - 1);
         const q8_row x = q8_rows_at(a, rows ? rows[at] : at);
-        const float *d = x.d + 8 * chunk;
-        const int16_t *sum16 = x.sum16 + 16 * chunk;
         q[r] = x.q + 256 * chunk;
-        if (groups < 8) {
-            memset(padded[r], 0, sizeof padded[r]);
-            memcpy(padded[r], q[r], 32 * groups);
-            q[r] = padded[r];
-        }
-        for (uint32_t g = 0; g < 8; g++) out->d[g][r] = g < groups ? d[g] : 0;
-        for (uint32_t j = 0; j < n_mins; j++) {
-            const int sum = n_mins == 16 ? sum16[j] : sum16[2 * j] + sum16[2 * j + 1];
-            out->sum[j][r] = (float)sum * d[n_mins == 16 ? j / 2 : j];
-        }
+        d[r] = x.d + 8 * chunk;
+        sum[r] = sums[r];
+        if (n_mins) sums_of(n_mins, x.sum16 + 16 * chunk, d[r], sums[r]);
+        if (groups == 8) continue;
+        memset(q0[r], 0, sizeof q0[r]);
+        memset(d0[r], 0, sizeof d0[r]);
+        q[r] = memcpy(q0[r], q[r], 32 * groups);
+        d[r] = memcpy(d0[r], d[r], groups * sizeof **d);
     }
+    turn_floats(d, 8, out->d);
+    turn_floats(sum, n_mins, out->sum);
     k->put_acts(q, out->q);
 }
 
@@ -153,19 +183,23 @@ void neon_tile(const neon_kernel *k, const neon_format *f, const void *w, size_t
 /* ---- the kernel for sdot ---- */
 
 static void put_codes(const neon_block rows[4], int8_t code[1024]) {
+    const int8_t *r0 = rows[0].code, *r1 = rows[1].code, *r2 = rows[2].code, *r3 = rows[3].code;
     for (int i = 0; i < 256; i += 16, code += 64) {
-        /* Storing four registers takes their elements in turn. */
-        const int32x4x4_t turn = {{vreinterpretq_s32_s8(vld1q_s8(rows[0].code + i)),
-                                   vreinterpretq_s32_s8(vld1q_s8(rows[1].code + i)),
-                                   vreinterpretq_s32_s8(vld1q_s8(rows[2].code + i)),
-                                   vreinterpretq_s32_s8(vld1q_s8(rows[3].code + i))}};
-        vst4q_s32((int32_t *)(void *)code, turn);
+        const int32x4x4_t v = {
+            {vreinterpretq_s32_s8(vld1q_s8(r0 + i)), vreinterpretq_s32_s8(vld1q_s8(r1 + i)),
+             vreinterpretq_s32_s8(vld1q_s8(r2 + i)), vreinterpretq_s32_s8(vld1q_s8(r3 + i))}};
+        vst4q_s32((int32_t *)(void *)code, v);
     }
 }
 
 static void put_rows(const int8_t *const rows[4], int8_t q[1024]) {
-    for (int i = 0; i < 256; i += 16)
-        for (int r = 0; r < 4; r++, q += 16) vst1q_s8(q, vld1q_s8(rows[r] + i));
+    const int8_t *r0 = rows[0], *r1 = rows[1], *r2 = rows[2], *r3 = rows[3];
+    for (int i = 0; i < 256; i += 16, q += 64) {
+        vst1q_s8(q, vld1q_s8(r0 + i));
+        vst1q_s8(q + 16, vld1q_s8(r1 + i));
+        vst1q_s8(q + 32, vld1q_s8(r2 + i));
+        vst1q_s8(q + 48, vld1q_s8(r3 + i));
+    }
 }
 
 typedef struct sums4 {
@@ -219,10 +253,6 @@ INLINE sums4 group_sums(neon_scales scales, const neon_weights *w, const neon_ac
     return scales == NEON_BY_32 ? times(s, vld1q_s32(w->scale[g])) : s;
 }
 
-typedef struct floats4 {
-    float32x4_t f0, f1, f2, f3;
-} floats4;
-
 INLINE floats4 values_of(neon_scales scales, sums4 s, const float factor[4]) {
     floats4 x = {vcvtq_f32_s32(s.s0), vcvtq_f32_s32(s.s1), vcvtq_f32_s32(s.s2),
                  vcvtq_f32_s32(s.s3)};
@@ -236,39 +266,12 @@ INLINE floats4 values_of(neon_scales scales, sums4 s, const float factor[4]) {
     return x;
 }
 
-/* x times a number of each activation row. */
-INLINE floats4 scaled(floats4 x, float32x4_t d) {
-    return (floats4){vmulq_laneq_f32(x.f0, d, 0), vmulq_laneq_f32(x.f1, d, 1),
-                     vmulq_laneq_f32(x.f2, d, 2), vmulq_laneq_f32(x.f3, d, 3)};
-}
-
-INLINE floats4 add_scaled(floats4 t, floats4 x, float32x4_t d) {
-    return (floats4){vfmaq_laneq_f32(t.f0, x.f0, d, 0), vfmaq_laneq_f32(t.f1, x.f1, d, 1),
-                     vfmaq_laneq_f32(t.f2, x.f2, d, 2), vfmaq_laneq_f32(t.f3, x.f3, d, 3)};
-}
-
-INLINE floats4 plus(floats4 a, floats4 b) {
-    return (floats4){vaddq_f32(a.f0, b.f0), vaddq_f32(a.f1, b.f1), vaddq_f32(a.f2, b.f2),
-                     vaddq_f32(a.f3, b.f3)};
-}
-
-INLINE floats4 all(float32x4_t v) {
-    return (floats4){v, v, v, v};
-}
-
 /* t_k of dot_neon.h */
 INLINE floats4 two_groups(neon_scales scales, const neon_weights *w, const neon_acts *a, int k) {
     const floats4 x0 = values_of(scales, group_sums(scales, w, a, k), w->factor[k]);
     const floats4 t = scaled(x0, vld1q_f32(a->d[k]));
     const floats4 x1 = values_of(scales, group_sums(scales, w, a, k + 4), w->factor[k + 4]);
     return add_scaled(t, x1, vld1q_f32(a->d[k + 4]));
-}
-
-INLINE floats4 some_mins(const neon_weights *w, const neon_acts *a, uint32_t n_mins, uint32_t k) {
-    floats4 m = scaled(all(vld1q_f32(w->min[k])), vld1q_f32(a->sum[k]));
-    for (uint32_t j = k + 4; j < n_mins; j += 4)
-        m = add_scaled(m, all(vld1q_f32(w->min[j])), vld1q_f32(a->sum[j]));
-    return m;
 }
 
 INLINE void meet_four(neon_scales scales, const neon_weights *w, const neon_acts *a,
@@ -279,8 +282,7 @@ INLINE void meet_four(neon_scales scales, const neon_weights *w, const neon_acts
     floats4 s = {vfmaq_f32(vld1q_f32(sums), t.f0, d), vfmaq_f32(vld1q_f32(sums + 4), t.f1, d),
                  vfmaq_f32(vld1q_f32(sums + 8), t.f2, d), vfmaq_f32(vld1q_f32(sums + 12), t.f3, d)};
     if (n_mins) {
-        floats4 m = some_mins(w, a, n_mins, 0);
-        for (uint32_t k = 1; k < 4; k++) m = plus(m, some_mins(w, a, n_mins, k));
+        const floats4 m = min_sums(w, a, n_mins);
         const float32x4_t dmin = vld1q_f32(w->dmin);
         s = (floats4){vfmsq_f32(s.f0, m.f0, dmin), vfmsq_f32(s.f1, m.f1, dmin),
                       vfmsq_f32(s.f2, m.f2, dmin), vfmsq_f32(s.f3, m.f3, dmin)};
@@ -291,16 +293,20 @@ INLINE void meet_four(neon_scales scales, const neon_weights *w, const neon_acts
     vst1q_f32(sums + 12, s.f3);
 }
 
-#define MEET(name, scales)                                                                         \
+/* Where a format has minima it has `mins` of them. */
+#define MEET(name, scales, mins)                                                                   \
     static void name(const neon_weights *w, const neon_acts *a, uint32_t n_mins, uint32_t n,       \
                      float(*sums)[16]) {                                                           \
-        for (uint32_t u = 0; u < n; u++) meet_four(scales, w + u, a, n_mins, sums[u]);             \
+        if (n_mins)                                                                                \
+            for (uint32_t u = 0; u < n; u++) meet_four(scales, w + u, a, mins, sums[u]);           \
+        else                                                                                       \
+            for (uint32_t u = 0; u < n; u++) meet_four(scales, w + u, a, 0, sums[u]);              \
     }
 
-MEET(meet_plain, NEON_NONE)
-MEET(meet_by_16, NEON_BY_16)
-MEET(meet_by_32, NEON_BY_32)
-MEET(meet_factor, NEON_FACTOR)
+MEET(meet_plain, NEON_NONE, 16)
+MEET(meet_by_16, NEON_BY_16, 16)
+MEET(meet_by_32, NEON_BY_32, 8)
+MEET(meet_factor, NEON_FACTOR, 0)
 
 static const neon_kernel sdot = {
     .put_codes = put_codes,
