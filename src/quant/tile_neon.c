@@ -16,7 +16,7 @@
  */
 #include "quant/tile_neon.h"
 
-enum { W_FOURS = 8, A_ROWS = 64, FEW = 3 };
+enum { W_FOURS = 8, A_ROWS = 64 };
 
 /* ---- any kernel ---- */
 
@@ -170,7 +170,8 @@ static void one_by_one(dot_fn dot, const uint8_t *w, size_t w_stride, uint32_t n
 void neon_tile(const neon_kernel *k, const neon_format *f, const void *w, size_t w_stride,
                uint32_t n_w, const q8_rows *a, const uint32_t *rows, uint32_t n_a, size_t n,
                float *out, size_t out_stride) {
-    if (n_a < FEW) {
+    /* In instructions: blocks of 32 are so quickly unpacked that it pays for the third row only. */
+    if (n_a < (f->scales == NEON_FACTOR ? 3 : 2)) {
         one_by_one(f->fast, w, w_stride, n_w, a, rows, n_a, n, out, out_stride);
         return;
     }
