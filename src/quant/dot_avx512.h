@@ -31,7 +31,7 @@
 
 #include "quant/formats.h"
 
-enum { PANEL_ROWS = 16, PANEL_VALUES = 256, PANEL_GROUPS = 8 };
+enum { PANEL_ROWS = 16, PANEL_VALUES = 256, PANEL_GROUPS = 8, FEW_ROWS = 3 };
 
 typedef enum form_kind {
     FORM_UNSIGNED = 1, /* codes are 0 .. 127, not -128 .. 127           */
@@ -47,21 +47,6 @@ typedef struct row512 {
     float *fm;      /* 1   */
 } row512;
 
-/* How a format is met. unpack() fills what its kind has, of `groups` groups (always 8 where blocks
- * have 256 values). */
-typedef struct form512 {
-    void (*unpack)(const uint8_t *w, unsigned groups, row512 to);
-    uint32_t bytes; /* of 32 values, or of 256 */
-    bool small;     /* blocks have 32 values   */
-    int kind;
-} form512;
-
-typedef struct panel512 {
-    alignas(64) uint8_t code[64][64];
-    alignas(64) float aux[16][16];
-    alignas(64) float fm[16];
-} panel512;
-
 /* Rows of weights and what is asked of them. */
 typedef struct tile512 {
     const uint8_t *w;
@@ -74,6 +59,22 @@ typedef struct tile512 {
     float *out;
     size_t out_stride;
 } tile512;
+
+/* How a format is met. unpack() fills what its kind has, of `groups` groups (always 8 where blocks
+ * have 256 values); few(), which may be NULL, meets 1 .. FEW_ROWS rows of activations. */
+typedef struct form512 {
+    void (*unpack)(const uint8_t *w, unsigned groups, row512 to);
+    void (*few)(const struct tile512 *t);
+    uint32_t bytes; /* of 32 values, or of 256 */
+    bool small;     /* blocks have 32 values   */
+    int kind;
+} form512;
+
+typedef struct panel512 {
+    alignas(64) uint8_t code[64][64];
+    alignas(64) float aux[16][16];
+    alignas(64) float fm[16];
+} panel512;
 
 /* Values at .. at + 32 * groups - 1 of the first `count` of 16 rows from w; `flip` is xored to each
  * byte of the codes. */
@@ -100,6 +101,16 @@ void form512_tile(const form512 *f, const tile512 *t);
     float name##_dot_avx512(const void *w, const q8_row *a, size_t n);
 FORMS512(DECLARE)
 #undef DECLARE
+
+/* Few rows of activations: dot_avx512_few.c. */
+void q8_0_few512(const tile512 *t);
+void q4_0_few512(const tile512 *t);
+void iq4_nl_few512(const tile512 *t);
+void mxfp4_few512(const tile512 *t);
+void q2_k_few512(const tile512 *t);
+void q4_k_few512(const tile512 *t);
+void q5_k_few512(const tile512 *t);
+void iq2_xxs_few512(const tile512 *t);
 
 /* Floats, and what belongs to no format: dot_avx512.c. */
 #define FLOATS512(TYPE) TYPE(Q_F32, f32) TYPE(Q_F16, f16) TYPE(Q_BF16, bf16)

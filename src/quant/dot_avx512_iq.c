@@ -5,40 +5,8 @@
  *
  * Seven stored sign bits become eight by their parity, in all 32 bytes of a block at once.
  */
-#include "quant/dot_avx512.h"
+#include "quant/dot_avx512_codes.h"
 #include "quant/tables.h"
-
-static inline __m512i eight_rows(uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,
-                                 uint64_t r5, uint64_t r6, uint64_t r7) {
-    __m512i v = _mm512_set1_epi64((long long)r0);
-    v = _mm512_mask_set1_epi64(v, 0x02, (long long)r1);
-    v = _mm512_mask_set1_epi64(v, 0x04, (long long)r2);
-    v = _mm512_mask_set1_epi64(v, 0x08, (long long)r3);
-    v = _mm512_mask_set1_epi64(v, 0x10, (long long)r4);
-    v = _mm512_mask_set1_epi64(v, 0x20, (long long)r5);
-    v = _mm512_mask_set1_epi64(v, 0x40, (long long)r6);
-    return _mm512_mask_set1_epi64(v, 0x80, (long long)r7);
-}
-
-static inline __m512i with_signs(__m512i v, uint64_t minus) {
-    return _mm512_mask_sub_epi8(v, minus, _mm512_setzero_si512(), v);
-}
-
-/* Each u32: four fields of seven bits to four bytes with an even number of bits. */
-static inline __m256i signs_of(__m256i w) {
-    const __m256i f0 = _mm256_and_si256(w, _mm256_set1_epi32(0x7f));
-    const __m256i f1 = _mm256_and_si256(_mm256_slli_epi32(w, 1), _mm256_set1_epi32(0x7f00));
-    const __m256i f2 = _mm256_and_si256(_mm256_slli_epi32(w, 2), _mm256_set1_epi32(0x7f0000));
-    const __m256i f3 = _mm256_and_si256(_mm256_slli_epi32(w, 3), _mm256_set1_epi32(0x7f000000));
-    const __m256i f = _mm256_or_si256(_mm256_or_si256(f0, f1), _mm256_or_si256(f2, f3));
-    const __m256i nibble = _mm256_set1_epi8(15);
-    const __m256i odd = _mm256_broadcastsi128_si256(
-        _mm_setr_epi8(0, -128, -128, 0, -128, 0, 0, -128, -128, 0, 0, -128, 0, -128, -128, 0));
-    const __m256i low = _mm256_shuffle_epi8(odd, _mm256_and_si256(f, nibble));
-    const __m256i high =
-        _mm256_shuffle_epi8(odd, _mm256_and_si256(_mm256_srli_epi16(f, 4), nibble));
-    return _mm256_or_si256(f, _mm256_xor_si256(low, high));
-}
 
 /* 2 * n + 1 for eight integers n, times d: exact. */
 static inline void put_odd_factors(uint32_t *aux, __m256i n, float d) {
@@ -185,15 +153,15 @@ static void iq1_m_unpack(const uint8_t *w, unsigned groups, row512 to) {
     }
 }
 
-#define FORM(name, kind_)                                                                       \
-    const form512 name##_form512 = {name##_unpack, sizeof(block_##name), false, kind_};         \
+#define FORM(name, kind_, few_)                                                                 \
+    const form512 name##_form512 = {name##_unpack, few_, sizeof(block_##name), false, kind_};   \
     float name##_dot_avx512(const void *w, const q8_row *a, size_t n) {                         \
         return form512_dot(&name##_form512, w, a, n);                                           \
     }
-FORM(iq2_xxs, 0)
-FORM(iq2_xs, FORM_HALVES)
-FORM(iq2_s, FORM_HALVES)
-FORM(iq3_xxs, 0)
-FORM(iq3_s, 0)
-FORM(iq1_s, 0)
-FORM(iq1_m, FORM_HALVES)
+FORM(iq2_xxs, 0, iq2_xxs_few512)
+FORM(iq2_xs, FORM_HALVES, NULL)
+FORM(iq2_s, FORM_HALVES, NULL)
+FORM(iq3_xxs, 0, NULL)
+FORM(iq3_s, 0, NULL)
+FORM(iq1_s, 0, NULL)
+FORM(iq1_m, FORM_HALVES, NULL)

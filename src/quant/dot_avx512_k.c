@@ -3,19 +3,8 @@
  * 64 codes at a time: two groups of 32 often share their bytes, so one shift by two amounts parts
  * them. Q2_K's codes are multiplied with their scales (at most 3 * 15): one factor is left, d.
  */
-#include "quant/dot_avx512.h"
+#include "quant/dot_avx512_codes.h"
 #include "quant/tables.h"
-
-/* 32 bytes in both halves, shifted right by `low` and `high` bits. */
-static inline __m512i shifted(__m256i v, int low, int high) {
-    const __m512i by = _mm512_inserti64x4(_mm512_set1_epi16((short)low),
-                                          _mm256_set1_epi16((short)high), 1);
-    return _mm512_srlv_epi16(_mm512_broadcast_i64x4(v), by);
-}
-
-static inline __m512i masked(__m512i v, char bits) {
-    return _mm512_and_si512(v, _mm512_set1_epi8(bits));
-}
 
 static inline void put_factors(uint32_t *aux, __m256 f) {
     _mm256_storeu_ps((float *)(void *)aux, f);
@@ -33,18 +22,6 @@ static void q8_0_unpack(const uint8_t *w, unsigned groups, row512 to) {
         h[g] = le16(b[g].d);
     }
     put_factors(to.aux, eight_scales(h));
-}
-
-/* 16 bytes to 32 codes: low nibbles first. */
-static inline __m256i look_up(__m256i table, const uint8_t q[16]) {
-    const __m128i v = load16(q);
-    const __m256i nibbles = _mm256_inserti128_si256(_mm256_castsi128_si256(v),
-                                                    _mm_srli_epi16(v, 4), 1);
-    return _mm256_shuffle_epi8(table, _mm256_and_si256(nibbles, _mm256_set1_epi8(15)));
-}
-
-static inline __m256i table_of(const int8_t values[16]) {
-    return _mm256_broadcastsi128_si256(load16(values));
 }
 
 static inline void nibbles_unpack(const uint8_t *w, __m256i table, unsigned groups, row512 to) {
@@ -90,16 +67,6 @@ static void iq4_xs_unpack(const uint8_t *w, unsigned groups, row512 to) {
     put_factors(to.aux, _mm256_mul_ps(scales, _mm256_set1_ps(f16_one(b->d))));
     for (unsigned g = 0; g < groups; g++)
         store32(to.code + 32 * g, look_up(table, b->q + 16 * g));
-}
-
-/* Scale j in all words of quarter j % 4 of register j / 4. */
-static inline __m512i scale_words(__m128i scales, int i) {
-    const __m512i quarter = _mm512_inserti64x4(
-        _mm512_castsi256_si512(_mm256_inserti128_si256(
-            _mm256_setzero_si256(), _mm_set1_epi16(1), 1)),
-        _mm256_inserti128_si256(_mm256_set1_epi16(2), _mm_set1_epi16(3), 1), 1);
-    const __m512i at = _mm512_add_epi16(quarter, _mm512_set1_epi16((short)(0x8000 + 4 * i)));
-    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(scales), at);
 }
 
 static void q2_k_unpack(const uint8_t *w, unsigned groups, row512 to) {
@@ -201,18 +168,18 @@ static void q5_k_unpack(const uint8_t *w, unsigned groups, row512 to) {
     *to.fm = f16_one(b->dmin);
 }
 
-#define FORM(name, small_, kind_)                                                               \
-    const form512 name##_form512 = {name##_unpack, sizeof(block_##name), small_, kind_};        \
+#define FORM(name, small_, kind_, few_)                                                         \
+    const form512 name##_form512 = {name##_unpack, few_, sizeof(block_##name), small_, kind_};  \
     float name##_dot_avx512(const void *w, const q8_row *a, size_t n) {                         \
         return form512_dot(&name##_form512, w, a, n);                                           \
     }
-FORM(q8_0, true, 0)
-FORM(q4_0, true, 0)
-FORM(iq4_nl, true, 0)
-FORM(mxfp4, true, 0)
-FORM(iq4_xs, false, 0)
-FORM(q2_k, false, FORM_UNSIGNED | FORM_MINS)
-FORM(q3_k, false, FORM_HALVES)
-FORM(q4_k, false, FORM_UNSIGNED | FORM_MINS)
-FORM(q5_k, false, FORM_UNSIGNED | FORM_MINS)
-FORM(q6_k, false, FORM_HALVES)
+FORM(q8_0, true, 0, q8_0_few512)
+FORM(q4_0, true, 0, q4_0_few512)
+FORM(iq4_nl, true, 0, iq4_nl_few512)
+FORM(mxfp4, true, 0, mxfp4_few512)
+FORM(iq4_xs, false, 0, NULL)
+FORM(q2_k, false, FORM_UNSIGNED | FORM_MINS, q2_k_few512)
+FORM(q3_k, false, FORM_HALVES, NULL)
+FORM(q4_k, false, FORM_UNSIGNED | FORM_MINS, q4_k_few512)
+FORM(q5_k, false, FORM_UNSIGNED | FORM_MINS, q5_k_few512)
+FORM(q6_k, false, FORM_HALVES, NULL)

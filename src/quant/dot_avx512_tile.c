@@ -7,30 +7,9 @@
  * Between two blocks of 256 values the sums of all rows wait in the result itself: a block of the
  * weights is unpacked once for all rows.
  */
-#include "quant/dot_avx512.h"
+#include "quant/dot_avx512_codes.h"
 
 /* ---- panels ---- */
-
-/* Words c .. c + 3 of rows r, r + 4, r + 8, r + 12: four to a quarter. */
-static inline __m512i quarters(const uint8_t *p, size_t stride) {
-    __m512i v = _mm512_broadcast_i32x4(load16(p));
-    v = _mm512_mask_broadcast_i32x4(v, 0x00f0, load16(p + 4 * stride));
-    v = _mm512_mask_broadcast_i32x4(v, 0x0f00, load16(p + 8 * stride));
-    return _mm512_mask_broadcast_i32x4(v, 0xf000, load16(p + 12 * stride));
-}
-
-/* 16 rows of four words, `stride` bytes apart, to four columns of 16 words. */
-static inline void turn(const uint8_t *p, size_t stride, __m512i flip, void *to) {
-    uint8_t *out = to;
-    const __m512i a = quarters(p, stride), b = quarters(p + stride, stride);
-    const __m512i c = quarters(p + 2 * stride, stride), d = quarters(p + 3 * stride, stride);
-    const __m512i ab0 = _mm512_unpacklo_epi32(a, b), ab1 = _mm512_unpackhi_epi32(a, b);
-    const __m512i cd0 = _mm512_unpacklo_epi32(c, d), cd1 = _mm512_unpackhi_epi32(c, d);
-    store64(out, _mm512_xor_si512(_mm512_unpacklo_epi64(ab0, cd0), flip));
-    store64(out + 64, _mm512_xor_si512(_mm512_unpackhi_epi64(ab0, cd0), flip));
-    store64(out + 128, _mm512_xor_si512(_mm512_unpacklo_epi64(ab1, cd1), flip));
-    store64(out + 192, _mm512_xor_si512(_mm512_unpackhi_epi64(ab1, cd1), flip));
-}
 
 static inline const uint8_t *block_at(const form512 *f, const uint8_t *row, size_t at) {
     return row + at / (f->small ? 32 : 256) * f->bytes;
@@ -204,6 +183,10 @@ void panel512_meet(const panel512 *p, const form512 *f, const tile512 *t, uint32
 }
 
 void form512_tile(const form512 *f, const tile512 *t) {
+    if (f->few && t->n_a <= FEW_ROWS) {
+        f->few(t);
+        return;
+    }
     const uint8_t flip = f->kind & FORM_UNSIGNED ? 0 : 128;
     panel512 p[2];
     for (uint32_t o = 0; o < t->n_w; o += 32) {
