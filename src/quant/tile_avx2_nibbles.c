@@ -24,13 +24,21 @@ static inline __m256i plus(const int8_t values[16], char more) {
     return _mm256_add_epi8(twice16(values), _mm256_set1_epi8(more));
 }
 
+/* mxfp4_scale of the byte that each of eight rows begins with. */
+ALWAYS __m256 powers8(const uint8_t *p, size_t stride) {
+    const __m256i e = _mm256_setr_epi32(p[0], p[stride], p[2 * stride], p[3 * stride],
+                                        p[4 * stride], p[5 * stride], p[6 * stride], p[7 * stride]);
+    const __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
+    const __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), e);
+    const __m256i is_normal = _mm256_cmpgt_epi32(e, _mm256_set1_epi32(1));
+    return _mm256_castsi256_ps(_mm256_blendv_epi8(small, normal, is_normal));
+}
+
 ALWAYS void decode_mxfp4(const uint8_t *w, size_t stride, int groups, strip *s) {
     const __m256i table = plus(mxfp4_values, 12);
     for (int g = 0; g < groups; g++, w += sizeof(block_mxfp4)) {
-        float d[8];
-        for (size_t r = 0; r < 8; r++) d[r] = mxfp4_scale(w[r * stride]);
         look_up(w + 1, stride, table, s->code + 8 * g);
-        s->top[g] = _mm256_loadu_ps(d);
+        s->top[g] = powers8(w, stride);
         s->low[g] = _mm256_set1_epi16(-12);
     }
 }
