@@ -131,7 +131,8 @@ const dot_set *dot_set_at(size_t i) { return i == 0 ? &scalar : NULL; }
 
 const dot_set *dot_best(void) {
     const dot_set *best = &scalar, *next;
-    for (size_t i = 1; (next = dot_set_at(i)); i++) best = next;
+    for (size_t i = 1; (next = dot_set_at(i)); i++)
+        if (!next->passed_over) best = next;
     return best;
 }
 

@@ -192,6 +192,7 @@ FORMS512(TILE)
 
 static const dot_set amx = {
     .isa = "amx",
+    .passed_over = true, /* at no number of rows clearly faster than VNNI: bench/cpu-notes.md */
     .fast = {FORMS512(FAST_ENTRY) FLOATS512(FAST_ENTRY)},
     .tile = {FORMS512(TILE_ENTRY) FLOATS512(FLOAT_TILE_ENTRY512)},
     .f32 = f32_sum_avx512,

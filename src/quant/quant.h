@@ -80,7 +80,9 @@ typedef struct q8_rows {
 } q8_rows;
 
 static inline q8_row q8_rows_at(const q8_rows *a, size_t r) {
-    return (q8_row){a->x + r * a->stride, a->q + r * a->q_stride, a->d + r * (a->q_stride / 32),
+    const float *x = a->x + r * a->stride;
+    if (!a->q) return (q8_row){.x = x};
+    return (q8_row){x, a->q + r * a->q_stride, a->d + r * (a->q_stride / 32),
                     a->sum16 + r * (a->q_stride / 16)};
 }
 
@@ -93,6 +95,7 @@ typedef void (*tile_fn)(const void *w, size_t w_stride, uint32_t n_w, const q8_r
 /* The products one instruction set offers. */
 typedef struct dot_set {
     const char *isa;                        /* "scalar", "avx2"                       */
+    bool passed_over;                       /* right, but not faster: dot_best takes another */
     dot_fn fast[QUANT_IDS];                 /* by quant_id; NULL: not computed with   */
     tile_fn tile[QUANT_IDS];                /* NULL: use fast, pair by pair           */
     float (*f32)(const float *w, const float *x, size_t n);    /* float32 sums        */

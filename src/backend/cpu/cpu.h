@@ -98,6 +98,9 @@ acts acts_columns(const acts *a, uint32_t first, uint32_t cols); /* a view; firs
 /* out[i * out_stride + o] = W[o] . a[i] for outputs first_out..first_out+n_out-1 (o counts from 0) and all rows. */
 void cpu_matmul(backend *b, const matrix *w, uint32_t first_out, uint32_t n_out, acts *a, float *out,
                 size_t out_stride);
+/* The same for the rows that are named: row i of out belongs to rows[i]. */
+void cpu_matmul_rows(backend *b, const matrix *w, uint32_t first_out, uint32_t n_out, acts *a, const uint32_t *rows,
+                     uint32_t n_rows, float *out, size_t out_stride);
 /* A tile: out[i * out_stride + k] = W[plane][o + k] . a[rows[i]], k < n_out, i < n (rows NULL: row i). For use inside a
  * loop of the pool, after acts_ready. */
 void cpu_tile(const backend *b, const matrix *w, uint32_t plane, uint32_t o, uint32_t n_out, const acts *a,

@@ -125,7 +125,7 @@ static void head_rows(void *ctx, size_t begin, size_t end, uint32_t thread) {
     const uint32_t m = b->s->n_streams, dm = b->s->d_model;
     for (size_t i = begin; i < end; i++) {
         const size_t r = j->rows[i];
-        const float *x = b->streams + r * m * dm, *v = b->mixes + r * m;
+        const float *x = b->streams + r * m * dm, *v = b->mixes + i * m;
         const double scale = inverse_rms(b, x);
         double pre[SHAPE_MAX_STREAMS];
         for (uint32_t k = 0; k < m; k++)
@@ -137,7 +137,7 @@ static void head_rows(void *ctx, size_t begin, size_t end, uint32_t thread) {
 void hc_head(backend *b, const hc_weights *w, const uint32_t *rows, uint32_t n, float *out) {
     const uint32_t m = b->s->n_streams;
     acts_set(&b->a_streams, b->streams, b->x->n_rows, m * b->s->d_model);
-    cpu_matmul(b, &w->fn, 0, m, &b->a_streams, b->mixes, m);
+    cpu_matmul_rows(b, &w->fn, 0, m, &b->a_streams, rows, n, b->mixes, m);
     site_job j = {.b = b, .w = w, .rows = rows, .out = out};
     pool_for(b->threads, n, 1, head_rows, &j);
 }

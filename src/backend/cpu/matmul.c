@@ -94,27 +94,58 @@ typedef struct matmul_job {
     const backend *b;
     const matrix *w;
     const acts *a;
-    uint32_t first_out;
+    const uint32_t *rows; /* NULL: the first n_rows  */
+    uint32_t first_out, n_out, n_rows;
+    uint32_t outs, span;  /* of a piece: outputs, rows */
     float *out;
     size_t out_stride;
 } matmul_job;
 
-static void matmul_outputs(void *ctx, size_t begin, size_t end, uint32_t thread) {
-    const matmul_job *j = ctx;
-    cpu_tile(j->b, j->w, 0, j->first_out + (uint32_t)begin, (uint32_t)(end - begin), j->a, NULL, j->a->n,
-             j->out + begin, j->out_stride, thread);
+static uint32_t parts(uint32_t n, uint32_t size) { return (n + size - 1) / size; }
+static uint32_t part_size(uint32_t n, uint32_t size, uint32_t i) { return n - i * size < size ? n - i * size : size; }
+
+static acts rows_from(const acts *a, uint32_t first) {
+    acts v = *a;
+    v.x += first * a->stride;
+    if (v.q) v.q += first * a->q_stride, v.d += first * (a->q_stride / 32), v.sum16 += first * (a->q_stride / 16);
+    return v;
 }
 
-/* Pieces are whole tiles, several for each thread. */
-static uint32_t piece_of(const backend *b, uint32_t n_out) {
-    const uint32_t tiles = n_out / (pool_threads(b->threads) * 4 * CPU_OUTPUTS);
-    return (tiles ? tiles : 1) * CPU_OUTPUTS;
+/* Pieces lie rows first: those that share weights follow each other. */
+static void matmul_pieces(void *ctx, size_t begin, size_t end, uint32_t thread) {
+    const matmul_job *j = ctx;
+    const uint32_t spans = parts(j->n_rows, j->span);
+    for (size_t i = begin; i < end; i++) {
+        const uint32_t o = (uint32_t)(i / spans), r = (uint32_t)(i % spans), row = r * j->span;
+        const acts a = j->rows ? *j->a : rows_from(j->a, row);
+        cpu_tile(j->b, j->w, 0, j->first_out + o * j->outs, part_size(j->n_out, j->outs, o), &a,
+                 j->rows ? j->rows + row : NULL, part_size(j->n_rows, j->span, r),
+                 j->out + row * j->out_stride + o * j->outs, j->out_stride, thread);
+    }
+}
+
+/* Whole tiles of outputs, several pieces for each thread; where there are too few outputs for that, the rows are cut too. */
+static void cut(matmul_job *j) {
+    enum { PIECES = 8, LEAST_ROWS = 16 };
+    const uint32_t wanted = pool_threads(j->b->threads) * PIECES, tiles = parts(j->n_out, CPU_OUTPUTS);
+    j->outs = CPU_OUTPUTS * (tiles > wanted ? tiles / wanted : 1);
+    j->span = j->n_rows;
+    if (tiles < wanted) j->span = parts(j->n_rows, parts(wanted, tiles));
+    if (j->span < LEAST_ROWS) j->span = j->n_rows < LEAST_ROWS ? j->n_rows : LEAST_ROWS;
+}
+
+void cpu_matmul_rows(backend *b, const matrix *w, uint32_t first_out, uint32_t n_out, acts *a, const uint32_t *rows,
+                     uint32_t n_rows, float *out, size_t out_stride) {
+    if (n_rows == 0) return;
+    acts_ready(b, a, w);
+    cpu_show(b, w, 0, a, rows, n_rows);
+    matmul_job j = {.b = b, .w = w, .a = a, .rows = rows, .first_out = first_out, .n_out = n_out, .n_rows = n_rows,
+                    .out = out, .out_stride = out_stride};
+    cut(&j);
+    pool_for(b->threads, (size_t)parts(n_out, j.outs) * parts(n_rows, j.span), 1, matmul_pieces, &j);
 }
 
 void cpu_matmul(backend *b, const matrix *w, uint32_t first_out, uint32_t n_out, acts *a, float *out,
                 size_t out_stride) {
-    acts_ready(b, a, w);
-    cpu_show(b, w, 0, a, NULL, a->n);
-    matmul_job j = {b, w, a, first_out, out, out_stride};
-    pool_for(b->threads, n_out, piece_of(b, n_out), matmul_outputs, &j);
+    cpu_matmul_rows(b, w, first_out, n_out, a, NULL, a->n, out, out_stride);
 }
