@@ -113,7 +113,13 @@ def planted(rng, blocks, lines):
     return filler.text_of(blocks).strip()
 
 
-def recall(rng, thinking, tokens):
+PLANTED, ABSENT_KEY, WAITING = range(3)
+
+
+def recall(rng, thinking, tokens, kind=None):
+    """kind: what all cases of a skill are about; None: any of them."""
+    if kind is None:
+        kind = rng.choices((PLANTED, ABSENT_KEY, WAITING), (75, 10, 15))[0]
     draw_key, draw_value, plants, questions, answers = one(rng, FORMS)
     count = one(rng, (1, 1, 2, 3, 4, 5, 6))
     pairs, values = {}, set()
@@ -129,8 +135,8 @@ def recall(rng, thinking, tokens):
     blocks = filler.document(rng, max(tokens - 24 * count - 30, 20))
     text = planted(rng, blocks, lines.values())
     asked = rng.sample(list(pairs), rng.randint(1, min(4, count)) if maybe(rng, 0.35) else 1)
-    if maybe(rng, 0.1):
-        asked[int(rng.random() * len(asked))] = absent
+    if kind == ABSENT_KEY:
+        asked = [absent]
     turns = []
     for key in asked:
         question = one(rng, questions).format(k=key)
@@ -141,24 +147,26 @@ def recall(rng, thinking, tokens):
             answer, expect = answers.format(k=key, v=pairs[key]), contains(pairs[key])
             why = f"The text says: {lines[key]}"
         turns.append((question, assistant(answer, why if thinking else "", expect=expect)))
-    messages = arranged(rng, thinking, text, turns)
+    if kind == WAITING:
+        del turns[1:]
+    messages = arranged(rng, thinking, text, turns, kind == WAITING)
     return Case(f"{plant} {asked} {[pairs.get(k) for k in asked]}", messages, joinable=False)
 
 
-def arranged(rng, thinking, text, turns):
-    """The text in the system message, before the question, after it, or a turn earlier."""
+def arranged(rng, thinking, text, turns, waiting=False):
+    """The text in the system message, before the question or after it; or a turn earlier."""
     intro = one(rng, INTROS)
     body = intro + text + CLOSES.get(intro, "")
     first, answer = turns[0]
     kind = rng.random()
-    if kind < 0.2:
-        messages = [system(body), user(first), answer]
-    elif kind < 0.35:
+    if waiting:
         task = one(rng, ("Read this and wait.", "Please read this.", "Remember this text."))
         messages = [user(f"{task}\n\n{body}"),
                     assistant("I have read it.", "I read the text and wait." if thinking else "",
                               expect=contains("I have read it")), user(first), answer]
-    elif kind < 0.43:
+    elif kind < 0.23:
+        messages = [system(body), user(first), answer]
+    elif kind < 0.33:
         messages = [user(f"{first}\n\n{body}"), answer]
     else:
         messages = [user(f"{body}\n\n{one(rng, LEADS)}{first}"), answer]
@@ -172,9 +180,19 @@ def find_it_in_a_short_text(rng, thinking):
     return recall(rng, thinking, rng.randint(100, 900))
 
 
-@skill("recall.long", weight=3, long=True)
+@skill("recall.long", weight=2.3, long=True)
 def find_it_in_a_long_text(rng, thinking, tokens):
-    return recall(rng, thinking, tokens)
+    return recall(rng, thinking, tokens, PLANTED)
+
+
+@skill("recall.absent", weight=0.6, long=True)
+def what_a_long_text_does_not_say(rng, thinking, tokens):
+    return recall(rng, thinking, tokens, ABSENT_KEY)
+
+
+@skill("recall.wait", weight=0.6, long=True)
+def read_a_long_text_and_wait(rng, thinking, tokens):
+    return recall(rng, thinking, tokens, WAITING)
 
 
 def asked_and_answered(rng, form, key, value, plant, thinking):
