@@ -1,5 +1,5 @@
-/* tile_avx2: strips of Q8_0, Q2_K and IQ2_XXS. */
-#include "quant/tile_avx2.h"
+/* tile_avx2: tiles of Q8_0, Q2_K and IQ2_XXS. */
+#include "quant/tile_avx2_few.h"
 #include "quant/tables.h"
 
 /* ---- q8_0 ---- */
@@ -12,8 +12,14 @@ ALWAYS void decode_q8_0(const uint8_t *w, size_t stride, int groups, strip *s) {
     }
 }
 
-TILE_OF(q8_0_tile_avx2, .depth = 1, .is_signed = true, .by32 = true,
-        .bytes = 8 * sizeof(block_q8_0), .decode = decode_q8_0)
+STRIPS_OF(q8_0_tile_avx2, .depth = 1, .is_signed = true, .by32 = true,
+          .bytes = 8 * sizeof(block_q8_0), .decode = decode_q8_0)
+
+ALWAYS __m256i codes_q8_0(const uint8_t *b) { return load32(b + 2); }
+
+static const form32 few_q8_0 = {.bytes = sizeof(block_q8_0), .is_signed = true,
+                                .codes = codes_q8_0, .scales = halves8};
+FEW_OR_STRIPS(q8_0_tile_avx2, few32, few_q8_0, 32)
 
 /* ---- q2_k ---- */
 
@@ -50,8 +56,54 @@ ALWAYS void decode_q2_k(const uint8_t *w, size_t stride, int groups, strip *s) {
     s->bottom = _mm256_xor_ps(halves8(w + 82, stride), _mm256_set1_ps(-0.0f));
 }
 
-TILE_OF(q2_k_tile_avx2, .depth = 2, .fine = true, .minima = true, .bytes = sizeof(block_q2_k),
-        .decode = decode_q2_k)
+STRIPS_OF(q2_k_tile_avx2, .depth = 2, .fine = true, .minima = true, .bytes = sizeof(block_q2_k),
+          .decode = decode_q2_k)
+
+/* Sums of four groups of 16-bit products fit 16 bits: 8 * 3 * 127 at most. */
+ALWAYS void note_q2_k(const uint8_t *w, int row, notes *to) {
+    const __m128i low4 = _mm_set1_epi8(15), sc = load16(w);
+    to->a[row] = _mm256_broadcastsi128_si256(_mm_and_si128(sc, low4));
+    to->b[row] = _mm256_cvtepu8_epi16(_mm_and_si128(_mm_srli_epi16(sc, 4), low4));
+}
+
+ALWAYS void row_q2_k(const uint8_t *w, const notes *note, const q8_row *a, int n_a, int row,
+                     __m256i sums[FEW][8]) {
+    const __m256i three = _mm256_set1_epi8(3);
+    __m256i part[FEW][2];
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++) {
+        const __m256i v = load32(w + 16 + 32 * h);
+        const __m256i c[4] = {_mm256_and_si256(v, three),
+                              _mm256_and_si256(_mm256_srli_epi16(v, 2), three),
+                              _mm256_and_si256(_mm256_srli_epi16(v, 4), three),
+                              _mm256_and_si256(_mm256_srli_epi16(v, 6), three)};
+        const char s = (char)(8 * h), t = (char)(8 * h + 1);
+        const __m256i pairs = _mm256_shuffle_epi8(note->a[row], _mm256_setr_epi8(
+            s, -1, s, -1, s + 2, -1, s + 2, -1, s + 4, -1, s + 4, -1, s + 6, -1, s + 6, -1,
+            t, -1, t, -1, t + 2, -1, t + 2, -1, t + 4, -1, t + 4, -1, t + 6, -1, t + 6, -1));
+#pragma GCC unroll 3
+        for (int e = 0; e < n_a; e++) {
+            const int8_t *q = a[e].q + 128 * h;
+            const __m256i x = join(WORDS, mul_unsigned(c[0], load32(q)),
+                                   mul_unsigned(c[1], load32(q + 32)));
+            const __m256i y = join(WORDS, mul_unsigned(c[2], load32(q + 64)),
+                                   mul_unsigned(c[3], load32(q + 96)));
+            part[e][h] = scaled(join_pairs(WORDS, x, y), pairs);
+        }
+    }
+#pragma GCC unroll 3
+    for (int e = 0; e < n_a; e++) sums[e][row] = join_halves(part[e][0], part[e][1]);
+}
+
+ALWAYS __m256 top_q2_k(const uint8_t *w, size_t stride) { return halves8(w + 80, stride); }
+ALWAYS __m256 bottom_q2_k(const uint8_t *w, size_t stride) {
+    return _mm256_xor_ps(halves8(w + 82, stride), _mm256_set1_ps(-0.0f));
+}
+
+static const form256 few_q2_k = {.bytes = sizeof(block_q2_k), .minima = true,
+                                 .order = {0, 1, 2, 3, 4, 5, 6, 7}, .note = note_q2_k,
+                                 .row = row_q2_k, .top = top_q2_k, .bottom = bottom_q2_k};
+FEW_OR_STRIPS(q2_k_tile_avx2, few256, few_q2_k, 256)
 
 /* ---- iq2_xxs ---- */
 
@@ -125,5 +177,79 @@ ALWAYS void decode_iq2_xxs(const uint8_t *w, size_t stride, int groups, strip *s
     s->top[0] = _mm256_mul_ps(halves8(w, stride), _mm256_set1_ps(0.125f));
 }
 
-TILE_OF(iq2_xxs_tile_avx2, .depth = 1, .joined = true, .bytes = sizeof(block_iq2_xxs),
-        .decode = decode_iq2_xxs)
+STRIPS_OF(iq2_xxs_tile_avx2, .depth = 1, .joined = true, .bytes = sizeof(block_iq2_xxs),
+          .decode = decode_iq2_xxs)
+
+/* 32 values of the codebook. */
+ALWAYS __m256i rows_iq2_xxs(const uint64_t *grid, const uint8_t *p) {
+    __m128d x = _mm_setzero_pd(), y = x;
+    x = _mm_loadl_pd(x, (const double *)(const void *)(grid + p[0]));
+    x = _mm_loadh_pd(x, (const double *)(const void *)(grid + p[1]));
+    y = _mm_loadl_pd(y, (const double *)(const void *)(grid + p[2]));
+    y = _mm_loadh_pd(y, (const double *)(const void *)(grid + p[3]));
+    return _mm256_castpd_si256(_mm256_insertf128_pd(_mm256_castpd128_pd256(x), y, 1));
+}
+
+/* All ones where value i of 32 has a minus. `signs` has four bytes for each of four groups, in both
+ * halves alike; k is one of the groups. */
+ALWAYS __m256i minus_iq2_xxs(__m256i signs, int k) {
+    const long long copies = 0x0101010101010101;
+    const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201ull);
+    const __m256i places = _mm256_setr_epi64x(copies * (4 * k), copies * (4 * k + 1),
+                                              copies * (4 * k + 2), copies * (4 * k + 3));
+    const __m256i mine = _mm256_and_si256(_mm256_shuffle_epi8(signs, places), bit);
+    return _mm256_cmpeq_epi8(mine, bit);
+}
+
+ALWAYS __m256i products_iq2_xxs(__m256i magnitudes, __m256i minus, const int8_t *q) {
+    const __m256i x = _mm256_sub_epi8(_mm256_xor_si256(load32(q), minus), minus);
+    return mul_unsigned(magnitudes, x);
+}
+
+/* The words with the signs and scales of eight groups, as they are found by one shuffle, belong to
+ * groups 0 1 4 5 | 2 3 6 7: sums are put in the same order. */
+ALWAYS void note_iq2_xxs(const uint8_t *w, int row, notes *to) {
+    const __m256 x = _mm256_castsi256_ps(load32(w + 2)), y = _mm256_castsi256_ps(load32(w + 34));
+    const __m256i words = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0xdd));
+    to->a[row] = make_even(spread_sevens(words));
+    to->b[row] = _mm256_or_si256(_mm256_srli_epi32(words, 27), _mm256_set1_epi32(1));
+}
+
+/* Two of the 16-bit products fit 16 bits: 4 * 43 * 127. */
+ALWAYS void row_iq2_xxs(const uint8_t *w, const notes *note, const q8_row *a, int n_a, int row,
+                        __m256i sums[FEW][8]) {
+    const uint64_t *grid = iq2xxs_grid;
+    __m256i part[FEW][2];
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++) {
+        const __m256i mine = twice16((const char *)(note->a + row) + 16 * h);
+        __m256i pair[FEW][2];
+#pragma GCC unroll 2
+        for (int k = 0; k < 2; k++) {
+            const int g = 2 * h + 4 * k;
+            const __m256i v0 = rows_iq2_xxs(grid, w + 2 + 8 * g);
+            const __m256i v1 = rows_iq2_xxs(grid, w + 10 + 8 * g);
+            const __m256i m0 = minus_iq2_xxs(mine, 2 * k), m1 = minus_iq2_xxs(mine, 2 * k + 1);
+#pragma GCC unroll 3
+            for (int e = 0; e < n_a; e++) {
+                const int8_t *q = a[e].q + 32 * g;
+                pair[e][k] = widened(join(WORDS, products_iq2_xxs(v0, m0, q),
+                                          products_iq2_xxs(v1, m1, q + 32)));
+            }
+        }
+#pragma GCC unroll 3
+        for (int e = 0; e < n_a; e++) part[e][h] = join_pairs(DWORDS, pair[e][0], pair[e][1]);
+    }
+#pragma GCC unroll 3
+    for (int e = 0; e < n_a; e++)
+        sums[e][row] = _mm256_mullo_epi32(join_halves(part[e][0], part[e][1]), note->b[row]);
+}
+
+ALWAYS __m256 top_iq2_xxs(const uint8_t *w, size_t stride) {
+    return _mm256_mul_ps(halves8(w, stride), _mm256_set1_ps(0.125f));
+}
+
+static const form256 few_iq2_xxs = {.bytes = sizeof(block_iq2_xxs),
+                                    .order = {0, 1, 4, 5, 2, 3, 6, 7}, .note = note_iq2_xxs,
+                                    .row = row_iq2_xxs, .top = top_iq2_xxs};
+FEW_OR_STRIPS(iq2_xxs_tile_avx2, few256, few_iq2_xxs, 256)

@@ -273,13 +273,16 @@ ALWAYS void block_tile(const form f, meet_fn meet1, meet_fn meet2, const void *w
     static __attribute__((noinline)) void name(const strip *s, const q8_rows *a,                \
                                                const uint32_t *rows, uint32_t n_a, size_t from, \
                                                int groups, const results *to)
-#define TILE_OF(name, ...)                                                                      \
+#define STRIPS_OF(name, ...)                                                                    \
     MEET(name##_1) { meet_all((form){__VA_ARGS__}, s, 1, a, rows, n_a, from, groups, to); }     \
     MEET(name##_2) { meet_all((form){__VA_ARGS__}, s, 2, a, rows, n_a, from, groups, to); }     \
-    TILE(name) {                                                                                \
+    static TILE(name##_strips) {                                                                \
         block_tile((form){__VA_ARGS__}, name##_1, name##_2, w, w_stride, n_w, a, rows, n_a, n,  \
                    out, out_stride);                                                            \
     }
+#define TILE_OF(name, ...)                                                                      \
+    STRIPS_OF(name, __VA_ARGS__)                                                                \
+    TILE(name) { name##_strips(w, w_stride, n_w, a, rows, n_a, n, out, out_stride); }
 
 /* ---- decoding eight rows ---- */
 
