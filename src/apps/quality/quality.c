@@ -17,7 +17,7 @@
 #include "apps/quality/page.h"
 #include "apps/quality/receipt.h"
 #include "apps/quality/side.h"
-#include "apps/quantizer/partial.h"
+#include "apps/lib/partial.h"
 #include "base/file.h"
 #include "base/le.h"
 #include "base/cores.h"

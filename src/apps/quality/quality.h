@@ -5,7 +5,7 @@
  *          -> a receipt: OUT.json (receipt.h) and OUT.html (page.h)
  *
  * I1  Only a batch of logits of each side is in memory; what is kept of a token takes 48 bytes.
- * I2  With `out` what was measured lies in OUT.json.part (apps/quantizer/partial.h) window by window:
+ * I2  With `out` what was measured lies in OUT.json.part (apps/lib/partial.h) window by window:
  *     the same command goes on from there after it was stopped or killed, and comes to the same.
  * I3  The receipt's files appear whole, at the end.
  */

@@ -193,6 +193,7 @@ uint32_t recipe_file_type(quant_id most) {
         [Q_Q3_K] = 12,    [Q_Q4_K] = 15,  [Q_Q5_K] = 17,   [Q_Q6_K] = 18,  [Q_IQ2_XXS] = 19,
         [Q_IQ2_XS] = 20,  [Q_IQ1_S] = 24, [Q_IQ4_NL] = 25, [Q_IQ3_S] = 26, [Q_IQ2_S] = 28,
         [Q_IQ3_XXS] = 23, [Q_IQ1_M] = 31, [Q_IQ4_XS] = 30, [Q_BF16] = 32,  [Q_MXFP4] = 38,
+        [Q_Q4_1] = 3,     [Q_Q5_0] = 8,   [Q_Q5_1] = 9,
     };
     return numbers[most];
 }

@@ -10,7 +10,7 @@
 #ifndef DS4_APPS_QUANTIZER_WORK_H
 #define DS4_APPS_QUANTIZER_WORK_H
 
-#include "apps/quantizer/partial.h"
+#include "apps/lib/partial.h"
 #include "apps/quantizer/scheme.h"
 #include "base/pool.h"
 

@@ -3,7 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "apps/quantizer/partial.h"
+#include "apps/lib/partial.h"
 #include "base/file.h"
 #include "base/test.h"
 

@@ -1,4 +1,4 @@
-#include "apps/quantizer/partial.h"
+#include "apps/lib/partial.h"
 
 #include <errno.h>
 #include <fcntl.h>

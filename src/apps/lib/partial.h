@@ -18,8 +18,8 @@
  * I4  One process at a time: the state is locked from open to close, and the lock goes with the
  *     process. A link or anything but a regular file is refused, not followed.
  */
-#ifndef DS4_APPS_QUANTIZER_PARTIAL_H
-#define DS4_APPS_QUANTIZER_PARTIAL_H
+#ifndef DS4_APPS_LIB_PARTIAL_H
+#define DS4_APPS_LIB_PARTIAL_H
 
 #include <signal.h>
 #include <stdbool.h>
