@@ -49,7 +49,6 @@ static void for_types(void (*each)(const quant_type *t, row *r)) {
 }
 
 static void check_fast(const quant_type *t, row *r) {
-    const dot_set *scalar = dot_scalar(), *best = dot_best();
     for (int round = 0; round < 100; round++) {
         size_t n = lengths[round % 5];
         if (t->block_values == 32 && round % 2) n = 32 * (1 + random_bits() % 40);
@@ -59,11 +58,12 @@ static void check_fast(const quant_type *t, row *r) {
         const q8_row a = random_row(r, n);
         double terms;
         const double want = slow(t, w, &a, n, &terms);
-        const double s = (double)scalar->fast[t->id](w, &a, n) - want;
-        const double b = (double)best->fast[t->id](w, &a, n) - want;
-        CHECK_SAY(fabs(s) <= 5e-7 * terms, "%s n %zu: %g of %g", t->name, n, s, terms);
-        CHECK_SAY(fabs(b) <= 2e-6 * terms, "%s %s n %zu: %g of %g", best->isa, t->name, n, b,
-                  terms);
+        const dot_set *set;
+        for (size_t k = 0; (set = dot_set_at(k)); k++) {
+            const double off = (double)set->fast[t->id](w, &a, n) - want;
+            CHECK_SAY(fabs(off) <= (k ? 2e-6 : 5e-7) * terms, "%s %s n %zu: %g of %g", set->isa,
+                      t->name, n, off, terms);
+        }
     }
 }
 
@@ -83,11 +83,12 @@ static void check_ones(const quant_type *t, row *r) {
         r->x[i] = i % 2 ? 1 : -1;
         const q8_row a = rounded(r, n);
         const double want = slow(t, w, &a, n, &terms);
-        const float s = dot_scalar()->fast[t->id](w, &a, n), b = dot_best()->fast[t->id](w, &a, n);
         /* A minimum is large beside what it leaves of a value. */
         const double slack = 1e-6 * fabs(want) + 1e-6;
-        CHECK_SAY(fabs((double)s - want) <= slack, "%s value %zu", t->name, i);
-        CHECK_SAY(fabs((double)b - want) <= slack, "%s value %zu", t->name, i);
+        const dot_set *set;
+        for (size_t k = 0; (set = dot_set_at(k)); k++)
+            CHECK_SAY(fabs((double)set->fast[t->id](w, &a, n) - want) <= slack, "%s %s value %zu",
+                      set->isa, t->name, i);
     }
 }
 
@@ -103,11 +104,11 @@ static void check_place(const quant_type *t, row *r) {
     const q8_row a = random_row(r, n);
     for (size_t shift = 0; shift < 64; shift += 7) {
         memcpy(copy + shift, w, bytes);
-        const dot_set *sets[2] = {dot_scalar(), dot_best()};
-        for (int k = 0; k < 2; k++) {
-            const float here = sets[k]->fast[t->id](w, &a, n);
-            const float there = sets[k]->fast[t->id](copy + shift, &a, n);
-            CHECK_SAY(f32_bits(here) == f32_bits(there), "%s %s", sets[k]->isa, t->name);
+        const dot_set *set;
+        for (size_t k = 0; (set = dot_set_at(k)); k++) {
+            const float here = set->fast[t->id](w, &a, n);
+            const float there = set->fast[t->id](copy + shift, &a, n);
+            CHECK_SAY(f32_bits(here) == f32_bits(there), "%s %s", set->isa, t->name);
         }
     }
     free(copy);
@@ -126,7 +127,6 @@ static void check_rubbish(const quant_type *t, row *r) {
             w[i] = (uint8_t)(round % 3 ? random_bits() : random_bits() % 3 ? 255 : random_bits());
         t->dequant(w, values, n);
         const q8_row a = random_row(r, n);
-        const float s = dot_scalar()->fast[t->id](w, &a, n), b = dot_best()->fast[t->id](w, &a, n);
         bool finite = true;
         double top = 0;
         for (size_t i = 0; i < n; i++) {
@@ -134,8 +134,9 @@ static void check_rubbish(const quant_type *t, row *r) {
             top = fmax(top, fabs((double)values[i]));
         }
         if (top > 1e30) continue; /* sums may overflow in one order and not in another */
-        CHECK_SAY(isfinite(s) == finite, "%s", t->name);
-        CHECK_SAY(isfinite(b) == finite, "%s", t->name);
+        const dot_set *set;
+        for (size_t k = 0; (set = dot_set_at(k)); k++)
+            CHECK_SAY(isfinite(set->fast[t->id](w, &a, n)) == finite, "%s %s", set->isa, t->name);
     }
 }
 
@@ -152,8 +153,9 @@ static void check_nan_activation(const quant_type *t, row *r) {
         random_row(r, n);
         r->x[i] = bad[i % 3];
         const q8_row a = rounded(r, n);
-        CHECK_SAY(!isfinite(dot_scalar()->fast[t->id](w, &a, n)), "%s %zu", t->name, i);
-        CHECK_SAY(!isfinite(dot_best()->fast[t->id](w, &a, n)), "%s %zu", t->name, i);
+        const dot_set *set;
+        for (size_t k = 0; (set = dot_set_at(k)); k++)
+            CHECK_SAY(!isfinite(set->fast[t->id](w, &a, n)), "%s %s %zu", set->isa, t->name, i);
     }
 }
 
@@ -207,10 +209,10 @@ TEST(float_products_are_right_at_every_length) {
             sum += (double)w.x[i] * (double)x.x[i];
             terms += fabs((double)w.x[i] * (double)x.x[i]);
         }
-        const dot_set *sets[2] = {dot_scalar(), dot_best()};
-        for (int k = 0; k < 2; k++) {
-            CHECK(fabs((double)sets[k]->f32(w.x, x.x, n) - sum) <= 1e-6 * terms);
-            const double slip = (double)sets[k]->exact(w.x, x.x, n) - sum;
+        const dot_set *set;
+        for (size_t k = 0; (set = dot_set_at(k)); k++) {
+            CHECK(fabs((double)set->f32(w.x, x.x, n) - sum) <= 1e-6 * terms);
+            const double slip = (double)set->exact(w.x, x.x, n) - sum;
             CHECK(fabs(slip) <= 6e-8 * fabs(sum) + 1e-14 * terms);
         }
     }
@@ -249,8 +251,10 @@ static void check_q8(const float *x, size_t n) {
             top = fmaxf(top, fabsf(x[j]));
             finite = finite && isfinite(x[j]);
         }
-        if (finite) CHECK(s.d[i] == top / 127.0f);
-        else CHECK(isnan(s.d[i]));
+        if (finite)
+            CHECK(s.d[i] == top / 127.0f);
+        else
+            CHECK(isnan(s.d[i]));
         for (size_t j = 32 * i; j < 32 * i + 32; j++) {
             double want = 0;
             if (finite && s.d[i] > 0) want = nearbyint((double)(x[j] / s.d[i]));
