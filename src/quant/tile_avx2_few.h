@@ -25,8 +25,8 @@
 #include "quant/tile_avx2.h"
 
 enum {
-    FEW = 3,     /* rows of activations */
-    AHEAD = 1024 /* how far ahead of its use a row is called for, in bytes */
+    FEW = 3, /* rows of activations */
+    AHEAD = 800 /* bytes of a row that are called for before they are met */
 };
 
 /* ---- adding up ---- */
@@ -82,27 +82,33 @@ ALWAYS void turn8(__m256i v[8]) {
 
 /* ---- eight rows of weights ---- */
 
-/* Where eight rows are, and what is asked for while byte `at` of them is computed. */
+/* Rows of a tile that are met together lie far apart, and those that follow one of them in memory
+ * follow it here: memory sees eight long streams. */
 typedef struct eight {
     const uint8_t *w;
-    size_t stride, length; /* bytes of a row */
+    size_t stride, length; /* from row to row, and of a row, in bytes */
+    size_t gap;            /* from the end of a row to where its stream goes on */
 } eight;
 
-/* Bytes from here to what will be used next: of the same rows, or of the eight that follow. */
-ALWAYS ptrdiff_t ahead_of(const eight *r, size_t at) {
-    const bool here = at + AHEAD < r->length;
-    return (ptrdiff_t)(here ? AHEAD : 8 * r->stride + AHEAD - r->length);
+/* A row is called for some blocks before it is met: at the same place of each block, so that the
+ * rows that follow are called for from their first byte on. */
+ALWAYS size_t ahead(size_t block_bytes) { return AHEAD / block_bytes * block_bytes; }
+
+ALWAYS size_t to_next(const eight *r, size_t at, size_t block_bytes) {
+    const size_t more = ahead(block_bytes);
+    return at + more < r->length ? more : more + r->gap;
 }
 
 ALWAYS void call_for(const uint8_t *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
 
-/* Whole eights of n_w rows . a known number of activation rows. */
-typedef void (*few_fn)(const eight *r, uint32_t n_w, const q8_row *a, size_t n, float *out,
-                       size_t out_stride);
+/* Rows 0 .. n_w-1, a multiple of eight, . a known number of activation rows. */
+typedef void (*few_fn)(const uint8_t *w, size_t stride, size_t length, uint32_t n_w,
+                       const q8_row *a, size_t n, float *out, size_t out_stride);
 
 #define FEW_FN(name)                                                                            \
-    static __attribute__((noinline)) void name(const eight *r, uint32_t n_w, const q8_row *a,   \
-                                               size_t n, float *out, size_t out_stride)
+    static __attribute__((noinline)) void name(const uint8_t *w, size_t stride, size_t length,  \
+                                               uint32_t n_w, const q8_row *a, size_t n,         \
+                                               float *out, size_t out_stride)
 
 /* A tile: whole eights of rows by f if there are few activation rows, all else by strips. */
 ALWAYS void few_tile(const few_fn f[FEW], tile_fn strips, size_t row_bytes, const uint8_t *w,
@@ -112,9 +118,8 @@ ALWAYS void few_tile(const few_fn f[FEW], tile_fn strips, size_t row_bytes, cons
     if (n_a >= 1 && n_a <= FEW) {
         q8_row x[FEW];
         for (uint32_t i = 0; i < n_a; i++) x[i] = q8_rows_at(a, rows ? rows[i] : i);
-        const eight first = {w, w_stride, row_bytes};
         whole = n_w / 8 * 8;
-        f[n_a - 1](&first, whole, x, n, out, out_stride);
+        f[n_a - 1](w, w_stride, row_bytes, whole, x, n, out, out_stride);
     }
     if (whole < n_w)
         strips(w + whole * w_stride, w_stride, n_w - whole, a, rows, n_a, n, out + whole,
@@ -122,20 +127,28 @@ ALWAYS void few_tile(const few_fn f[FEW], tile_fn strips, size_t row_bytes, cons
 }
 
 #define FEW_OR_STRIPS(name, few, form, block_values)                                            \
-    FEW_FN(name##_few1) { few(form, r, n_w, a, 1, n, out, out_stride); }                        \
-    FEW_FN(name##_few2) { few(form, r, n_w, a, 2, n, out, out_stride); }                        \
-    FEW_FN(name##_few3) { few(form, r, n_w, a, 3, n, out, out_stride); }                        \
+    FEW_FN(name##_few1) { few(form, w, stride, length, n_w, a, 1, n, out, out_stride); }                        \
+    FEW_FN(name##_few2) { few(form, w, stride, length, n_w, a, 2, n, out, out_stride); }                        \
+    FEW_FN(name##_few3) { few(form, w, stride, length, n_w, a, 3, n, out, out_stride); }                        \
     TILE(name) {                                                                                \
         static const few_fn f[FEW] = {name##_few1, name##_few2, name##_few3};                   \
         few_tile(f, name##_strips, n / (block_values) * (form).bytes, w, w_stride, n_w, a,      \
                  rows, n_a, n, out, out_stride);                                                \
     }
 
-/* Calls for the first bytes of eight rows: their other bytes are called for on the way. */
-ALWAYS void call_first(const eight *r) {
-    for (uint32_t k = 0; k < 8; k++)
-        for (size_t at = 0; at < AHEAD && at < r->length; at += 64)
-            call_for(r->w + k * r->stride + at);
+/* Step i of n_w / 8: rows i, i + n_w/8, .. . Behind its last row a stream goes on in the next tile. */
+ALWAYS eight eight_rows(const uint8_t *w, size_t stride, size_t length, uint32_t n_w, uint32_t i) {
+    const size_t steps = n_w / 8;
+    return (eight){w + i * stride, steps * stride, length,
+                   stride - length + (i + 1 < steps ? 0 : 7 * steps * stride)};
+}
+
+/* The results of a step. */
+ALWAYS void scatter(__m256 v, float *out, size_t steps) {
+    float x[8];
+    _mm256_storeu_ps(x, v);
+#pragma GCC unroll 8
+    for (size_t k = 0; k < 8; k++) out[k * steps] = x[k];
 }
 
 /* ---- blocks of 32 ---- */
@@ -161,20 +174,20 @@ ALWAYS __m256i products32(const form32 f, __m256i codes, __m256i q) {
 }
 
 ALWAYS void eight32(const form32 f, const eight *r, const q8_row *a, int n_a, size_t n,
-                    float *out, size_t out_stride) {
+                    __m256 sum[FEW]) {
     const size_t s = r->stride;
-    __m256 sum[FEW];
 #pragma GCC unroll 3
     for (int e = 0; e < n_a; e++) sum[e] = _mm256_setzero_ps();
     for (size_t g = 0; g < n / 32; g++) {
         const uint8_t *p = r->w + g * f.bytes;
-        const ptrdiff_t ahead = ahead_of(r, g * f.bytes);
+        const size_t next = to_next(r, g * f.bytes, f.bytes);
         __m256i pair[FEW][4];
 #pragma GCC unroll 4
         for (int k = 0; k < 4; k++) {
             const uint8_t *w0 = p + 2 * (size_t)k * s, *w1 = w0 + s;
             const __m256i c0 = f.codes(w0), c1 = f.codes(w1);
-            call_for((g % 2 ? w1 : w0) + ahead);
+            call_for(w0 + next);
+            call_for(w1 + next);
 #pragma GCC unroll 3
             for (int e = 0; e < n_a; e++) {
                 const __m256i q = load32(a[e].q + 32 * g);
@@ -193,17 +206,18 @@ ALWAYS void eight32(const form32 f, const eight *r, const q8_row *a, int n_a, si
             sum[e] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(v), top, sum[e]);
         }
     }
-#pragma GCC unroll 3
-    for (int e = 0; e < n_a; e++)
-        _mm256_storeu_ps(out + (size_t)e * out_stride, sum[e]);
 }
 
-ALWAYS void few32(const form32 f, const eight *first, uint32_t n_w, const q8_row *a, int n_a,
-                  size_t n, float *out, size_t out_stride) {
-    eight r = *first;
-    call_first(&r);
-    for (uint32_t o = 0; o < n_w; o += 8, r.w += 8 * r.stride)
-        eight32(f, &r, a, n_a, n, out + o, out_stride);
+ALWAYS void few32(const form32 f, const uint8_t *w, size_t stride, size_t length, uint32_t n_w,
+                  const q8_row *a, int n_a, size_t n, float *out, size_t out_stride) {
+    const uint32_t steps = n_w / 8;
+    for (uint32_t i = 0; i < steps; i++) {
+        const eight r = eight_rows(w, stride, length, n_w, i);
+        __m256 sum[FEW];
+        eight32(f, &r, a, n_a, n, sum);
+#pragma GCC unroll 3
+        for (int e = 0; e < n_a; e++) scatter(sum[e], out + (size_t)e * out_stride + i, steps);
+    }
 }
 
 /* ---- blocks of 256 ---- */
@@ -236,9 +250,8 @@ ALWAYS __m256 chain8(const __m256i v[8], const uint8_t order[8], const float *d)
 }
 
 ALWAYS void eight256(const form256 f, const eight *r, const q8_row *a, int n_a, size_t n,
-                     float *out, size_t out_stride) {
+                     __m256 sum[FEW]) {
     static const uint8_t rising[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    __m256 sum[FEW];
     q8_row x[FEW];
 #pragma GCC unroll 3
     for (int e = 0; e < n_a; e++) {
@@ -248,7 +261,7 @@ ALWAYS void eight256(const form256 f, const eight *r, const q8_row *a, int n_a, 
     for (size_t i = 0; i < n / 256; i++) {
         const size_t at = i * f.bytes;
         const uint8_t *p = r->w + at;
-        const ptrdiff_t ahead = ahead_of(r, at);
+        const size_t next = to_next(r, at, f.bytes);
         __m256i sums[FEW][8], least[8];
         notes note;
 #pragma GCC unroll 8
@@ -256,7 +269,7 @@ ALWAYS void eight256(const form256 f, const eight *r, const q8_row *a, int n_a, 
         for (int k = 0; k < 8; k++) {
             const uint8_t *w = p + (size_t)k * r->stride;
             f.row(w, &note, x, n_a, k, sums);
-            for (size_t line = 0; line + 16 < f.bytes; line += 64) call_for(w + ahead + line);
+            for (size_t line = 0; line < f.bytes; line += 64) call_for(w + next + line);
         }
         const __m256 top = f.top(p, r->stride);
         const __m256 bottom = f.minima ? f.bottom(p, r->stride) : top;
@@ -275,17 +288,18 @@ ALWAYS void eight256(const form256 f, const eight *r, const q8_row *a, int n_a, 
             x[e].sum16 += 16;
         }
     }
-#pragma GCC unroll 3
-    for (int e = 0; e < n_a; e++)
-        _mm256_storeu_ps(out + (size_t)e * out_stride, sum[e]);
 }
 
-ALWAYS void few256(const form256 f, const eight *first, uint32_t n_w, const q8_row *a, int n_a,
-                   size_t n, float *out, size_t out_stride) {
-    eight r = *first;
-    call_first(&r);
-    for (uint32_t o = 0; o < n_w; o += 8, r.w += 8 * r.stride)
-        eight256(f, &r, a, n_a, n, out + o, out_stride);
+ALWAYS void few256(const form256 f, const uint8_t *w, size_t stride, size_t length, uint32_t n_w,
+                   const q8_row *a, int n_a, size_t n, float *out, size_t out_stride) {
+    const uint32_t steps = n_w / 8;
+    for (uint32_t i = 0; i < steps; i++) {
+        const eight r = eight_rows(w, stride, length, n_w, i);
+        __m256 sum[FEW];
+        eight256(f, &r, a, n_a, n, sum);
+#pragma GCC unroll 3
+        for (int e = 0; e < n_a; e++) scatter(sum[e], out + (size_t)e * out_stride + i, steps);
+    }
 }
 
 #endif
