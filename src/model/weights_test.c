@@ -398,7 +398,8 @@ TEST(other_names_end_in_a_list_of_those_that_are_missed) {
 
 TEST(weights_of_any_float_type_are_taken) {
     static const uint8_t zeros[40000];
-    static const quant_id types[] = {Q_F16, Q_BF16, Q_Q8_0, Q_Q4_0, Q_IQ4_NL, Q_MXFP4};
+    static const quant_id types[] = {Q_F16,   Q_BF16, Q_Q8_0, Q_Q4_0, Q_IQ4_NL,
+                                     Q_MXFP4, Q_Q4_1, Q_Q5_0, Q_Q5_1};
     for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
         edit x = *base();
         static const char *const names[] = {"blk.1.ffn_gate_exps.weight",

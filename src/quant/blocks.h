@@ -8,8 +8,8 @@
  *     in a mapped file. Numbers of several bytes are little-endian.
  * I2  This file is read by C, by C++ (CUDA) and by Metal; it knows nothing but byte types.
  *
- * d, dmin   half floats              q, qs    codes, several to a byte
- * s, sc     packed scales            qh, hm   the high bits of codes
+ * d, dmin, m   half floats           q, qs    codes, several to a byte
+ * s, sc        packed scales         qh, hm   the high bits of codes
  */
 #ifndef DS4_QUANT_BLOCKS_H
 #define DS4_QUANT_BLOCKS_H
@@ -39,6 +39,31 @@ typedef struct block_q4_0 {
     uint8_t q[16]; /*  2 */
 } block_q4_0;
 BLOCK_BYTES(block_q4_0, 18);
+
+/* d * nibble + m; nibbles as in Q4_0 */
+typedef struct block_q4_1 {
+    uint8_t d[2];  /*  0 */
+    uint8_t m[2];  /*  2 */
+    uint8_t q[16]; /*  4 */
+} block_q4_1;
+BLOCK_BYTES(block_q4_1, 20);
+
+/* d * (code - 16); low bits as in Q4_0, the fifth is bit i of the u32 qh */
+typedef struct block_q5_0 {
+    uint8_t d[2];  /*  0 */
+    uint8_t qh[4]; /*  2 */
+    uint8_t q[16]; /*  6 */
+} block_q5_0;
+BLOCK_BYTES(block_q5_0, 22);
+
+/* d * code + m; codes as in Q5_0 */
+typedef struct block_q5_1 {
+    uint8_t d[2];  /*  0 */
+    uint8_t m[2];  /*  2 */
+    uint8_t qh[4]; /*  4 */
+    uint8_t q[16]; /*  8 */
+} block_q5_1;
+BLOCK_BYTES(block_q5_1, 24);
 
 /* d * iq4nl_values[nibble]; nibbles as in Q4_0 */
 typedef struct block_iq4_nl {

@@ -24,6 +24,7 @@ static const dot_set scalar = {
         [Q_IQ1_S] = iq1_s_dot,
         [Q_IQ1_M] = iq1_m_dot,
         [Q_IQ4_XS] = iq4_xs_dot,
+        SHARED_PRODUCTS,
     },
     .f32 = dot_f32,
     .exact = dot_exact,

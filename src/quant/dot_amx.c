@@ -193,7 +193,7 @@ FORMS512(TILE)
 static const dot_set amx = {
     .isa = "amx",
     .passed_over = true, /* at no number of rows clearly faster than VNNI: bench/cpu-notes.md */
-    .fast = {FORMS512(FAST_ENTRY) FLOATS512(FAST_ENTRY)},
+    .fast = {FORMS512(FAST_ENTRY) FLOATS512(FAST_ENTRY) SHARED_PRODUCTS},
     .tile = {FORMS512(TILE_ENTRY) FLOATS512(FLOAT_TILE_ENTRY512)},
     .f32 = f32_sum_avx512,
     .exact = exact_avx512,

@@ -278,6 +278,7 @@ static const dot_set avx2 = {
         [Q_IQ3_S] = iq3_s_dot_avx2,
         [Q_IQ1_S] = iq1_s_dot_avx2,
         [Q_IQ1_M] = iq1_m_dot_avx2,
+        SHARED_PRODUCTS,
     },
     .tile = {
         [Q_F32] = f32_tile_avx2,

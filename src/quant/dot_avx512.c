@@ -195,7 +195,7 @@ FORMS512(TILE)
 
 static const dot_set avx512 = {
     .isa = "avx512",
-    .fast = {FORMS512(FAST_ENTRY) FLOATS512(FAST_ENTRY)},
+    .fast = {FORMS512(FAST_ENTRY) FLOATS512(FAST_ENTRY) SHARED_PRODUCTS},
     .tile = {FORMS512(TILE_ENTRY) FLOATS512(FLOAT_TILE_ENTRY512)},
     .f32 = f32_sum_avx512,
     .exact = exact_avx512,

@@ -133,7 +133,7 @@ void f16_store_neon(const float *in, void *out, size_t n);
     .fast = {[Q_F32] = f32_dot_neon,                                                               \
              [Q_F16] = f16_dot_neon,                                                               \
              [Q_BF16] = bf16_dot_neon,                                                             \
-             NEON_BLOCK_FORMATS(NEON_FAST_OF)},                                                    \
+             NEON_BLOCK_FORMATS(NEON_FAST_OF) SHARED_PRODUCTS},                                    \
     .f32 = dot_f32_neon, .exact = dot_exact_neon, .q8 = q8_round_neon, .f16_load = f16_load_neon,  \
     .f16_store = f16_store_neon
 

@@ -74,6 +74,8 @@ static inline void fill(const quant_type *q, uint8_t *w, size_t n) {
         case Q_Q2_K: put_f16(w + 80, d), put_f16(w + 82, dmin); break;
         case Q_Q3_K: put_f16(w + 108, d); break;
         case Q_Q6_K: put_f16(w + 208, d); break;
+        case Q_Q4_1:
+        case Q_Q5_1:
         case Q_Q4_K:
         case Q_Q5_K: put_f16(w, d), put_f16(w + 2, dmin); break;
         default: put_f16(w, d); break;

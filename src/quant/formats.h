@@ -21,6 +21,9 @@ FORMAT(f16);
 FORMAT(bf16);
 FORMAT(q8_0);
 FORMAT(q4_0);
+FORMAT(q4_1);
+FORMAT(q5_0);
+FORMAT(q5_1);
 FORMAT(iq4_nl);
 FORMAT(mxfp4);
 FORMAT(q2_k);
@@ -37,6 +40,9 @@ FORMAT(iq1_s);
 FORMAT(iq1_m);
 FORMAT(iq4_xs);
 #undef FORMAT
+
+/* The products that all sets share: these formats fill in for others in few, short rows. */
+#define SHARED_PRODUCTS [Q_Q4_1] = q4_1_dot, [Q_Q5_0] = q5_0_dot, [Q_Q5_1] = q5_1_dot
 
 /* The parts of dot_scalar() that belong to no block format. */
 float dot_f32(const float *w, const float *x, size_t n);

@@ -17,7 +17,8 @@
 
 typedef void (*quantize_fn)(const float *x, const float *weight, void *out, size_t n);
 
-/* NULL for what is not written: integers, IQ1_S, IQ1_M. n is a whole number of blocks. */
+/* NULL for what is not written: integers, IQ1_S, IQ1_M, Q4_1, Q5_0, Q5_1. n is a whole number of
+ * blocks. */
 quantize_fn quantize_for(quant_id id);
 
 /* The same functions as one instruction set has them. */
