@@ -107,12 +107,12 @@ FEW_OR_STRIPS(q2_k_tile_avx2, few256, few_q2_k, 256)
 
 /* ---- iq2_xxs ---- */
 
-/* Four fields of seven bits to four bytes. */
+/* Four fields of seven bits to four bytes: two to each 16 bits, then apart. */
 ALWAYS __m256i spread_sevens(__m256i v) {
-    v = _mm256_add_epi32(v, _mm256_and_si256(v, _mm256_set1_epi32(~0x7f)));
-    v = _mm256_add_epi32(v, _mm256_and_si256(v, _mm256_set1_epi32(~0x7fff)));
-    v = _mm256_add_epi32(v, _mm256_and_si256(v, _mm256_set1_epi32(~0x7fffff)));
-    return _mm256_and_si256(v, _mm256_set1_epi8(0x7f));
+    const __m256i two = _mm256_blend_epi16(v, _mm256_slli_epi32(v, 2), 0xaa);
+    const __m256i apart =
+        _mm256_add_epi16(two, _mm256_and_si256(two, _mm256_set1_epi16((short)0xff80)));
+    return _mm256_and_si256(apart, _mm256_set1_epi8(0x7f));
 }
 
 /* The eighth bit of a byte makes the number of bits even. */
@@ -182,28 +182,28 @@ STRIPS_OF(iq2_xxs_tile_avx2, .depth = 1, .joined = true, .bytes = sizeof(block_i
 
 /* 32 values of the codebook. */
 ALWAYS __m256i rows_iq2_xxs(const uint64_t *grid, const uint8_t *p) {
+    const uint32_t at = le32(p);
     __m128d x = _mm_setzero_pd(), y = x;
-    x = _mm_loadl_pd(x, (const double *)(const void *)(grid + p[0]));
-    x = _mm_loadh_pd(x, (const double *)(const void *)(grid + p[1]));
-    y = _mm_loadl_pd(y, (const double *)(const void *)(grid + p[2]));
-    y = _mm_loadh_pd(y, (const double *)(const void *)(grid + p[3]));
+    x = _mm_loadl_pd(x, (const double *)(const void *)(grid + (at & 255)));
+    x = _mm_loadh_pd(x, (const double *)(const void *)(grid + (at >> 8 & 255)));
+    y = _mm_loadl_pd(y, (const double *)(const void *)(grid + (at >> 16 & 255)));
+    y = _mm_loadh_pd(y, (const double *)(const void *)(grid + (at >> 24)));
     return _mm256_castpd_si256(_mm256_insertf128_pd(_mm256_castpd128_pd256(x), y, 1));
 }
 
-/* All ones where value i of 32 has a minus. `signs` has four bytes for each of four groups, in both
- * halves alike; k is one of the groups. */
-ALWAYS __m256i minus_iq2_xxs(__m256i signs, int k) {
+/* Negative where value i of 32 has a minus, otherwise positive: 127 and any bit are below zero.
+ * `signs` has four bytes for each of four groups, in both halves alike; k is one of the groups. */
+ALWAYS __m256i sign_iq2_xxs(__m256i signs, int k) {
     const long long copies = 0x0101010101010101;
     const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201ull);
     const __m256i places = _mm256_setr_epi64x(copies * (4 * k), copies * (4 * k + 1),
                                               copies * (4 * k + 2), copies * (4 * k + 3));
     const __m256i mine = _mm256_and_si256(_mm256_shuffle_epi8(signs, places), bit);
-    return _mm256_cmpeq_epi8(mine, bit);
+    return _mm256_add_epi8(mine, _mm256_set1_epi8(127));
 }
 
-ALWAYS __m256i products_iq2_xxs(__m256i magnitudes, __m256i minus, const int8_t *q) {
-    const __m256i x = _mm256_sub_epi8(_mm256_xor_si256(load32(q), minus), minus);
-    return mul_unsigned(magnitudes, x);
+ALWAYS __m256i products_iq2_xxs(__m256i magnitudes, __m256i sign, const int8_t *q) {
+    return mul_unsigned(magnitudes, _mm256_sign_epi8(load32(q), sign));
 }
 
 /* The words with the signs and scales of eight groups, as they are found by one shuffle, belong to
@@ -229,12 +229,12 @@ ALWAYS void row_iq2_xxs(const uint8_t *w, const notes *note, const q8_row *a, in
             const int g = 2 * h + 4 * k;
             const __m256i v0 = rows_iq2_xxs(grid, w + 2 + 8 * g);
             const __m256i v1 = rows_iq2_xxs(grid, w + 10 + 8 * g);
-            const __m256i m0 = minus_iq2_xxs(mine, 2 * k), m1 = minus_iq2_xxs(mine, 2 * k + 1);
+            const __m256i s0 = sign_iq2_xxs(mine, 2 * k), s1 = sign_iq2_xxs(mine, 2 * k + 1);
 #pragma GCC unroll 3
             for (int e = 0; e < n_a; e++) {
                 const int8_t *q = a[e].q + 32 * g;
-                pair[e][k] = widened(join(WORDS, products_iq2_xxs(v0, m0, q),
-                                          products_iq2_xxs(v1, m1, q + 32)));
+                pair[e][k] = widened(join(WORDS, products_iq2_xxs(v0, s0, q),
+                                          products_iq2_xxs(v1, s1, q + 32)));
             }
         }
 #pragma GCC unroll 3
