@@ -139,4 +139,18 @@ static inline __m256i constants(__m256i factor, const int16_t *sum16) {
     return _mm256_madd_epi16(factor, load32(sum16));
 }
 
+/* The 8 scales and 8 mins of Q4_K and Q5_K, one a byte. */
+static inline void scales_q4_k(const uint8_t s[12], uint64_t *scales, uint64_t *mins) {
+    const uint32_t a = le32(s), b = le32(s + 4), c = le32(s + 8);
+    const uint32_t low6 = 0x3f3f3f3f, low4 = 0x0f0f0f0f, low2 = 0x03030303;
+    *scales = (a & low6) | (uint64_t)((c & low4) | (a >> 6 & low2) << 4) << 32;
+    *mins = (b & low6) | (uint64_t)((c >> 4 & low4) | (b >> 6 & low2) << 4) << 32;
+}
+
+/* A minimum for each 16 of 256 values, from one for each 32. */
+static inline __m256i mins_of_32(uint64_t bytes) {
+    const __m128i v = _mm_cvtsi64_si128((long long)bytes);
+    return _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(v, v));
+}
+
 #endif

@@ -84,22 +84,9 @@ float q3_k_dot_avx2(const void *w, const q8_row *a, size_t n) {
     return sum;
 }
 
-/* The 8 scales and 8 mins of Q4_K and Q5_K, one a byte. */
-static void scales_q4_k(const uint8_t s[12], uint64_t *scales, uint64_t *mins) {
-    const uint32_t a = le32(s), b = le32(s + 4), c = le32(s + 8);
-    const uint32_t low6 = 0x3f3f3f3f, low4 = 0x0f0f0f0f, low2 = 0x03030303;
-    *scales = (a & low6) | (uint64_t)((c & low4) | (a >> 6 & low2) << 4) << 32;
-    *mins = (b & low6) | (uint64_t)((c >> 4 & low4) | (b >> 6 & low2) << 4) << 32;
-}
-
 /* Both halves alike: a scale counts for 32 values. */
 static __m256i scales_of_32(uint64_t bytes) {
     return _mm256_broadcastsi128_si256(_mm_cvtepu8_epi16(_mm_cvtsi64_si128((long long)bytes)));
-}
-
-static __m256i mins_of_32(uint64_t bytes) {
-    const __m128i v = _mm_cvtsi64_si128((long long)bytes);
-    return _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(v, v));
 }
 
 float q4_k_dot_avx2(const void *w, const q8_row *a, size_t n) {

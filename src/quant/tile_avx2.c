@@ -60,13 +60,13 @@ STRIPS_OF(q2_k_tile_avx2, .depth = 2, .fine = true, .minima = true, .bytes = siz
           .decode = decode_q2_k)
 
 /* Sums of four groups of 16-bit products fit 16 bits: 8 * 3 * 127 at most. */
-ALWAYS void note_q2_k(const uint8_t *w, int row, notes *to) {
+UNROLLED void note_q2_k(const uint8_t *w, int row, notes *to) {
     const __m128i low4 = _mm_set1_epi8(15), sc = load16(w);
     to->a[row] = _mm256_broadcastsi128_si256(_mm_and_si128(sc, low4));
     to->b[row] = _mm256_cvtepu8_epi16(_mm_and_si128(_mm_srli_epi16(sc, 4), low4));
 }
 
-ALWAYS void row_q2_k(const uint8_t *w, const notes *note, const q8_row *a, int n_a, int row,
+UNROLLED void row_q2_k(const uint8_t *w, const notes *note, const q8_row *a, int n_a, int row,
                      __m256i sums[FEW][8]) {
     const __m256i three = _mm256_set1_epi8(3);
     __m256i part[FEW][2];
@@ -208,7 +208,7 @@ ALWAYS __m256i products_iq2_xxs(__m256i magnitudes, __m256i sign, const int8_t *
 
 /* The words with the signs and scales of eight groups, as they are found by one shuffle, belong to
  * groups 0 1 4 5 | 2 3 6 7: sums are put in the same order. */
-ALWAYS void note_iq2_xxs(const uint8_t *w, int row, notes *to) {
+UNROLLED void note_iq2_xxs(const uint8_t *w, int row, notes *to) {
     const __m256 x = _mm256_castsi256_ps(load32(w + 2)), y = _mm256_castsi256_ps(load32(w + 34));
     const __m256i words = _mm256_castps_si256(_mm256_shuffle_ps(x, y, 0xdd));
     to->a[row] = make_even(spread_sevens(words));
@@ -216,7 +216,7 @@ ALWAYS void note_iq2_xxs(const uint8_t *w, int row, notes *to) {
 }
 
 /* Two of the 16-bit products fit 16 bits: 4 * 43 * 127. */
-ALWAYS void row_iq2_xxs(const uint8_t *w, const notes *note, const q8_row *a, int n_a, int row,
+UNROLLED void row_iq2_xxs(const uint8_t *w, const notes *note, const q8_row *a, int n_a, int row,
                         __m256i sums[FEW][8]) {
     const uint64_t *grid = iq2xxs_grid;
     __m256i part[FEW][2];

@@ -59,7 +59,7 @@ ALWAYS __m256i join_halves(__m256i a, __m256i b) {
 ALWAYS __m256i widened(__m256i words) { return _mm256_madd_epi16(words, _mm256_set1_epi16(1)); }
 
 /* Element r of register c becomes element c of register r. */
-ALWAYS void turn8(__m256i v[8]) {
+UNROLLED void turn8(__m256i v[8]) {
     __m256i t[8], u[8];
 #pragma GCC unroll 4
     for (int k = 0; k < 8; k += 2) {
@@ -126,17 +126,20 @@ ALWAYS void few_tile(const few_fn f[FEW], tile_fn strips, size_t row_bytes, cons
                out_stride);
 }
 
+#define FEW_FN_OF(name, few, form, n_a)                                                         \
+    FEW_FN(name) { few(form, w, stride, length, n_w, a, n_a, n, out, out_stride); }
 #define FEW_OR_STRIPS(name, few, form, block_values)                                            \
-    FEW_FN(name##_few1) { few(form, w, stride, length, n_w, a, 1, n, out, out_stride); }                        \
-    FEW_FN(name##_few2) { few(form, w, stride, length, n_w, a, 2, n, out, out_stride); }                        \
-    FEW_FN(name##_few3) { few(form, w, stride, length, n_w, a, 3, n, out, out_stride); }                        \
+    FEW_FN_OF(name##_few1, few, form, 1)                                                        \
+    FEW_FN_OF(name##_few2, few, form, 2)                                                        \
+    FEW_FN_OF(name##_few3, few, form, 3)                                                        \
     TILE(name) {                                                                                \
         static const few_fn f[FEW] = {name##_few1, name##_few2, name##_few3};                   \
         few_tile(f, name##_strips, n / (block_values) * (form).bytes, w, w_stride, n_w, a,      \
                  rows, n_a, n, out, out_stride);                                                \
     }
 
-/* Step i of n_w / 8: rows i, i + n_w/8, .. . Behind its last row a stream goes on in the next tile. */
+/* Step i of n_w / 8: rows i, i + n_w/8, .. . Behind its last row a stream goes on in the tile that
+ * is likely to come next. */
 ALWAYS eight eight_rows(const uint8_t *w, size_t stride, size_t length, uint32_t n_w, uint32_t i) {
     const size_t steps = n_w / 8;
     return (eight){w + i * stride, steps * stride, length,
@@ -163,7 +166,7 @@ typedef struct form32 {
 } form32;
 
 /* The products of eight rows, added up. */
-ALWAYS __m256i sums32(const form32 f, const __m256i pair[4]) {
+UNROLLED __m256i sums32(const form32 f, const __m256i pair[4]) {
     const width e = f.is_signed ? DWORDS : WORDS;
     const __m256i low = join_pairs(e, pair[0], pair[1]), high = join_pairs(e, pair[2], pair[3]);
     return f.is_signed ? join_halves(low, high) : join_halves(widened(low), widened(high));
@@ -173,7 +176,7 @@ ALWAYS __m256i products32(const form32 f, __m256i codes, __m256i q) {
     return f.is_signed ? widened(mul_signed(codes, q)) : mul_unsigned(codes, q);
 }
 
-ALWAYS void eight32(const form32 f, const eight *r, const q8_row *a, int n_a, size_t n,
+UNROLLED void eight32(const form32 f, const eight *r, const q8_row *a, int n_a, size_t n,
                     __m256 sum[FEW]) {
     const size_t s = r->stride;
 #pragma GCC unroll 3
@@ -241,7 +244,7 @@ typedef struct form256 {
 } form256;
 
 /* The sums of eight groups, rows in elements, times the activations' scales. */
-ALWAYS __m256 chain8(const __m256i v[8], const uint8_t order[8], const float *d) {
+UNROLLED __m256 chain8(const __m256i v[8], const uint8_t order[8], const float *d) {
     __m256 part = _mm256_setzero_ps();
 #pragma GCC unroll 8
     for (int g = 0; g < 8; g++)
@@ -249,7 +252,7 @@ ALWAYS __m256 chain8(const __m256i v[8], const uint8_t order[8], const float *d)
     return part;
 }
 
-ALWAYS void eight256(const form256 f, const eight *r, const q8_row *a, int n_a, size_t n,
+UNROLLED void eight256(const form256 f, const eight *r, const q8_row *a, int n_a, size_t n,
                      __m256 sum[FEW]) {
     static const uint8_t rising[8] = {0, 1, 2, 3, 4, 5, 6, 7};
     q8_row x[FEW];

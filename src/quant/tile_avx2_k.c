@@ -1,5 +1,5 @@
-/* tile_avx2_k: strips of Q3_K, Q4_K, Q5_K and Q6_K. */
-#include "quant/tile_avx2.h"
+/* tile_avx2_k: tiles of Q3_K, Q4_K, Q5_K and Q6_K. */
+#include "quant/tile_avx2_few.h"
 
 static inline __m256i all(int byte) { return _mm256_set1_epi8((char)byte); }
 
@@ -72,8 +72,47 @@ ALWAYS void decode_q4_k(const uint8_t *w, size_t stride, int groups, strip *s) {
     }
 }
 
-TILE_OF(q4_k_tile_avx2, .depth = 4, .minima = true, .bytes = sizeof(block_q4_k),
-        .decode = decode_q4_k)
+STRIPS_OF(q4_k_tile_avx2, .depth = 4, .minima = true, .bytes = sizeof(block_q4_k),
+          .decode = decode_q4_k)
+
+UNROLLED void note_q4_k(const uint8_t *w, int row, notes *to) {
+    uint64_t scales, mins;
+    scales_q4_k(w + 4, &scales, &mins);
+    to->a[row] = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)scales));
+    to->b[row] = mins_of_32(mins);
+}
+
+/* Sums of four products fit 16 bits: 8 * 15 * 127. */
+UNROLLED void row_q4_k(const uint8_t *w, const notes *note, const q8_row *a, int n_a, int row,
+                     __m256i sums[FEW][8]) {
+    __m256i part[FEW][2];
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++) {
+        const __m256i v0 = load32(w + 16 + 64 * h), v1 = load32(w + 48 + 64 * h);
+        const __m256i c[4] = {low_nibble(v0), high_nibble(v0), low_nibble(v1), high_nibble(v1)};
+#pragma GCC unroll 3
+        for (int e = 0; e < n_a; e++) {
+            const int8_t *q = a[e].q + 128 * h;
+            const __m256i x = join(WORDS, mul_unsigned(c[0], load32(q)),
+                                   mul_unsigned(c[1], load32(q + 32)));
+            const __m256i y = join(WORDS, mul_unsigned(c[2], load32(q + 64)),
+                                   mul_unsigned(c[3], load32(q + 96)));
+            part[e][h] = widened(join_pairs(WORDS, x, y));
+        }
+    }
+#pragma GCC unroll 3
+    for (int e = 0; e < n_a; e++)
+        sums[e][row] = _mm256_mullo_epi32(join_halves(part[e][0], part[e][1]), note->a[row]);
+}
+
+ALWAYS __m256 bottom_q4_k(const uint8_t *w, size_t stride) {
+    return _mm256_xor_ps(halves8(w + 2, stride), _mm256_set1_ps(-0.0f));
+}
+
+static const form256 few_q4_k = {.bytes = sizeof(block_q4_k), .minima = true,
+                                 .order = {0, 1, 2, 3, 4, 5, 6, 7}, .note = note_q4_k,
+                                 .row = row_q4_k, .top = halves8, .bottom = bottom_q4_k};
+FEW_OR_STRIPS(q4_k_tile_avx2, few256, few_q4_k, 256)
 
 ALWAYS void decode_q5_k(const uint8_t *w, size_t stride, int groups, strip *s) {
     (void)groups;

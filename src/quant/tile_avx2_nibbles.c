@@ -1,10 +1,10 @@
-/* tile_avx2_nibbles: strips of MXFP4, Q4_0, IQ4_NL and IQ4_XS: nibbles through tables of 16 codes.
+/* tile_avx2_nibbles: tiles of MXFP4, Q4_0, IQ4_NL and IQ4_XS: nibbles through tables of 16 codes.
  *
  * Q4_0 and MXFP4 have small codes, made positive by 8 and 12. Those of IQ4_NL reach 127 either way
  * and stay signed.
  */
 #include "quant/tables.h"
-#include "quant/tile_avx2.h"
+#include "quant/tile_avx2_few.h"
 
 /* 16 bytes of nibbles of each row to 32 codes. */
 ALWAYS void look_up(const uint8_t *p, size_t stride, __m256i table, __m256i to[8]) {
@@ -43,8 +43,19 @@ ALWAYS void decode_mxfp4(const uint8_t *w, size_t stride, int groups, strip *s) 
     }
 }
 
-TILE_OF(mxfp4_tile_avx2, .depth = 4, .by32 = true, .joined = true,
-        .bytes = 8 * sizeof(block_mxfp4), .decode = decode_mxfp4)
+STRIPS_OF(mxfp4_tile_avx2, .depth = 4, .by32 = true, .joined = true,
+          .bytes = 8 * sizeof(block_mxfp4), .decode = decode_mxfp4)
+
+ALWAYS __m256i codes_mxfp4(const uint8_t *b) {
+    const __m256i shift = _mm256_setr_epi32(0, 0, 0, 0, 4, 4, 4, 4);
+    const __m256i v = _mm256_srlv_epi32(twice16(b + 1), shift);
+    return _mm256_shuffle_epi8(plus(mxfp4_values, 12),
+                               _mm256_and_si256(v, _mm256_set1_epi8(15)));
+}
+
+static const form32 few_mxfp4 = {.bytes = sizeof(block_mxfp4), .more = 12, .codes = codes_mxfp4,
+                                 .scales = powers8};
+FEW_OR_STRIPS(mxfp4_tile_avx2, few32, few_mxfp4, 32)
 
 ALWAYS void decode_q4_0(const uint8_t *w, size_t stride, int groups, strip *s) {
     const __m256i table = _mm256_broadcastsi128_si256(
