@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "apps/lib/guard.h"
 #include "apps/lib/input.h"
 #include "apps/lib/say.h"
+#include "apps/lib/stop.h"
 #include "apps/timing/bandwidth.h"
 #include "apps/timing/machine.h"
 #include "apps/timing/profile.h"
@@ -37,29 +37,6 @@ typedef struct options {
     double step_mul;
     bool ctx_max_given, incr_given, mul_given, profile, roof;
 } options;
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int sig) {
-    if (stopped && sig == SIGINT) _exit(130);
-    stopped = 1;
-}
-
-static void install_signals(void) {
-    struct sigaction ask = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
-    sigemptyset(&ask.sa_mask);
-    sigemptyset(&ignore.sa_mask);
-    sigaction(SIGINT, &ask, NULL);
-    sigaction(SIGTERM, &ask, NULL);
-    sigaction(SIGPIPE, &ignore, NULL);
-    sigaction(SIGXFSZ, &ignore, NULL);
-    map_guard_install();
-}
-
-static bool is_stopped(void *self) {
-    (void)self;
-    return stopped;
-}
 
 /* One run. */
 typedef struct run {
@@ -122,7 +99,7 @@ static status make_model(run *r, err *e) {
     const uint64_t reserve = (uint64_t)(r->spec.shape.d_model >= 4096 ? 1024 : 64) << 20;
     status st = synthetic_fits(&r->spec, machine_free_bytes(), reserve, e);
     if (st != OK) return st;
-    const control c = {.stop = is_stopped, .progress = show_making, .self = &r->bar};
+    const control c = {.stop = stop_asked, .progress = show_making, .self = &r->bar};
     const uint64_t bytes = synthetic_bytes(&r->spec, NULL);
     progress_start(&r->bar, stderr, "making weights", bytes, PROGRESS_BYTES);
     st = synthetic_new(&r->made, &r->spec, (uint32_t)r->o->threads, &c, e);
@@ -149,7 +126,7 @@ static status read_text(run *r, err *e) {
     buf text = {0};
     tokenizer *vocab = NULL;
     if (!path) return OK;
-    status st = input_read(&text, path, INPUT_MOST, &stopped, e);
+    status st = input_read(&text, path, INPUT_MOST, stop_flag(), e);
     if (st == OK) st = vocab_open(&vocab, model_file(r->m, 0), r->name, e);
     if (st == OK) st = tok_encode(vocab, text.data, text.n, TOK_PLAIN, &r->text, e);
     if (st == OK && r->text.n == 0) st = fail(e, E_FORMAT, "%s: the text is empty", path);
@@ -235,7 +212,7 @@ static status sweep_all(run *r, err *e) {
                           .prefill = o->profile || o->json ? r->prefill : NULL,
                           .decode = o->profile || o->json ? r->decode : NULL};
     const sweep_listener l = {
-        .row = print_row, .progress = show_progress, .stop = is_stopped, .self = r};
+        .row = print_row, .progress = show_progress, .stop = stop_asked, .self = r};
     const uint64_t total = (last_context(r) + r->n_contexts * o->gen) * o->sessions * o->repeats;
     printf(
         "ctx_tokens,prefill_tokens,prefill_tps,gen_tokens,gen_tps,sessions,kv_bytes,peak_bytes\n");
@@ -267,7 +244,7 @@ static status measure_bandwidth(run *r, err *e) {
     const options *o = r->o;
     if (!o->roof && !o->profile && !o->json) return OK;
     const uint64_t room = machine_free_bytes() / 4;
-    const status st = bandwidth_measure(&r->read, (uint32_t)o->threads, room, is_stopped, NULL, e);
+    const status st = bandwidth_measure(&r->read, (uint32_t)o->threads, room, stop_asked, NULL, e);
     if (st == OK)
         say_note("read bandwidth: %.2f GB/s at best, median %.2f (%u threads over %" PRIu64
                  " MiB, %zu times)",
@@ -466,7 +443,8 @@ int main(int argc, char **argv) {
     args_words words;
     int rc;
     if (args_start(&spec, argc, argv, &words, &rc)) return rc;
-    install_signals();
+    stop_install(1);
+    map_guard_install();
     err e = {0};
     return work(&o, &e) == OK ? 0 : say_error(&e);
 }

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,30 +16,13 @@
 #include "apps/lib/guard.h"
 #include "apps/lib/room.h"
 #include "apps/lib/say.h"
+#include "apps/lib/stop.h"
 #include "base/file.h"
 
 typedef struct options {
     const char *folder, *out;
     int mode, layout;
 } options;
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int sig) {
-    (void)sig;
-    stopped = 1;
-}
-
-static void install_signals(void) {
-    struct sigaction sa = {0};
-    sa.sa_handler = on_signal;
-    sigemptyset(&sa.sa_mask);
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    sigaction(SIGHUP, &sa, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file beyond the user's limit is a failed write, not a death */
-    map_guard_install();
-}
 
 static bool ends_with(const char *s, const char *end) {
     const size_t n = strlen(s), m = strlen(end);
@@ -77,7 +59,7 @@ static uint32_t file_type(roster_mode mode, const roster *all) {
 static status write_data(gguf_writer *w, const roster *all, err *e) {
     progress bar;
     progress_start(&bar, stderr, "converting", gguf_data_total(w), PROGRESS_BYTES);
-    emitter em = {.to = w, .bar = &bar, .stop = &stopped};
+    emitter em = {.to = w, .bar = &bar, .stop = stop_flag()};
     status st = OK;
     for (uint32_t i = 0; i < all->n && st == OK; i++)
         st = emit_tensor(&em, all, &all->tensors[i], e);
@@ -98,7 +80,7 @@ static status write_file(const options *o, const convert_config *cfg, roster *al
     convert_config_put(cfg, name, file_type((roster_mode)o->mode, all), all->draft,
                        o->layout == ROSTER_LLAMACPP, w);
     st = convert_vocabulary(cfg, o->folder, w, e);
-    if (st == OK) st = roster_choose(all, (roster_mode)o->mode, &stopped, e);
+    if (st == OK) st = roster_choose(all, (roster_mode)o->mode, stop_flag(), e);
     for (uint32_t i = 0; i < all->n && st == OK; i++) {
         const roster_tensor *t = &all->tensors[i];
         gguf_declare(w, t->name, t->type, t->n_dims, t->ne);
@@ -174,7 +156,8 @@ int main(int argc, char **argv) {
     int rc;
     if (args_start(&spec, argc, argv, &words, &rc)) return rc;
     o.folder = words.at[0];
-    install_signals();
+    stop_install(0);
+    map_guard_install();
     err e;
     return convert(&o, &e) == OK ? 0 : say_error(&e);
 }

@@ -2,7 +2,6 @@
  * one, and compares two results of either kind. This file reads the command line and goes through the
  * questions; the rest is in apps/examine and apps/quality. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "apps/lib/find_model.h"
 #include "apps/lib/guard.h"
 #include "apps/lib/say.h"
+#include "apps/lib/stop.h"
 #include "apps/quality/quality.h"
 #include "apps/quality/receipt.h"
 #include "apps/quality/versus.h"
@@ -24,23 +24,6 @@
 #include "base/utf8.h"
 
 static const char bundled_suite[] = "ds4-mini-suite.jsonl";
-static volatile sig_atomic_t interrupted;
-
-/* The third time it ends at once. */
-static void on_interrupt(int sig) {
-    if (interrupted >= 2 && sig == SIGINT) _exit(130);
-    interrupted = interrupted + 1;
-}
-
-static void set_signals(void) {
-    struct sigaction ask = {.sa_handler = on_interrupt};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    sigemptyset(&ask.sa_mask);
-    sigemptyset(&ignore.sa_mask);
-    sigaction(SIGINT, &ask, NULL);
-    sigaction(SIGTERM, &ask, NULL);
-    sigaction(SIGPIPE, &ignore, NULL);
-}
 
 typedef struct options {
     const char *suite, *model, *backend, *out, *sample, *against, *save, *text;
@@ -215,7 +198,7 @@ static status run_exam(const options *o, const demand *demands, err *e) {
     if (st == OK) st = choose_cases(&x, e);
     if (st == OK) st = find_model(&m, o->model, e);
     if (st == OK && m.bundled) say_note("%s", FIND_MODEL_MINI);
-    if (st == OK) st = examiner_open(&x.x, m.path, &eo, &interrupted, e);
+    if (st == OK) st = examiner_open(&x.x, m.path, &eo, stop_flag(), e);
     if (st == OK && o->out) st = results_open(&x.out, o->out, e);
     if (st == OK) st = ask_all(&x, e);
     if (st == OK) st = tell(&x, m.path, e);
@@ -238,7 +221,7 @@ static status run_quality(const options *o, int argc, char **argv, err *e) {
                                .threads = o->threads, .batch = o->batch, .special = o->special,
                                .exact = o->exact, .no_sim = o->no_sim, .json = o->json,
                                .require = o->require, .command = argv, .n_command = argc,
-                               .interrupted = &interrupted};
+                               .interrupted = stop_flag()};
     buf b = {0};
     const status st = quality_run(&b, &q, e), printed = print(&b, st == OK ? e : NULL);
     buf_free(&b);
@@ -352,7 +335,7 @@ int main(int argc, char **argv) {
         .words_are = "a file of results"};
     args_words words;
     int rc;
-    set_signals();
+    stop_install(2);
     if (args_start(&spec, argc, argv, &words, &rc)) return rc;
     map_guard_install();
     err e = {0};

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include "apps/get/fetch.h"
 #include "apps/lib/args.h"
 #include "apps/lib/say.h"
+#include "apps/lib/stop.h"
 
 enum { MOST_SHARDS = 999, MOST_URL = 4096 };
 
@@ -40,24 +40,6 @@ typedef struct plan {
     size_t number;            /* where in url the number of a shard stands */
     char sum[SHA256_HEX + 1]; /* "" if none */
 } plan;
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int sig) {
-    (void)sig;
-    stopped = 1;
-}
-
-static void set_signals(void) {
-    struct sigaction ask = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
-    sigemptyset(&ask.sa_mask);
-    sigemptyset(&ignore.sa_mask);
-    sigaction(SIGINT, &ask, NULL);
-    sigaction(SIGTERM, &ask, NULL);
-    sigaction(SIGHUP, &ask, NULL);
-    sigaction(SIGPIPE, &ignore, NULL);
-    sigaction(SIGXFSZ, &ignore, NULL); /* a file beyond the user's limit is a failed write */
-}
 
 /* ------------------------------------------------------------------ what is wanted */
 
@@ -273,7 +255,7 @@ static status fetch_one(const options *o, const plan *p, const char *out, err *e
                              .sum = p->sum[0] ? p->sum : NULL,
                              .tries = (uint32_t)o->tries,
                              .timeout = (uint32_t)o->timeout,
-                             .stop = &stopped};
+                             .stop = stop_flag()};
     const status st = fetch_file(&r, &f, e);
     if (st != OK) return st;
     tell(out, &r);
@@ -362,7 +344,7 @@ int main(int argc, char **argv) {
     args_words words;
     int rc;
     if (args_start(&spec, argc, argv, &words, &rc)) return rc;
-    set_signals();
+    stop_install(0);
     err e = {0};
     o.what = words.n ? words.at[0] : NULL;
     if ((o.list ? list(&o, &e) : get(&o, &e)) == OK) return 0;

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "apps/lib/guard.h"
 #include "apps/lib/input.h"
 #include "apps/lib/say.h"
+#include "apps/lib/stop.h"
 #include "apps/measure/collector.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -37,27 +37,6 @@ typedef struct options {
     int form;
     bool special, resume, draft;
 } options;
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int sig) {
-    if (stopped && sig == SIGINT) _exit(130);
-    stopped = 1;
-}
-
-static void install_signals(void) {
-    struct sigaction sa = {.sa_handler = on_signal};
-    sigemptyset(&sa.sa_mask);
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    signal(SIGXFSZ, SIG_IGN);
-    map_guard_install();
-}
-
-static bool is_stopped(void *self) {
-    (void)self;
-    return stopped;
-}
 
 /* One run over one text. */
 typedef struct run {
@@ -78,7 +57,7 @@ typedef struct run {
 static status read_text(run *r, err *e) {
     const options *o = r->o;
     buf text = {0};
-    status st = input_read(&text, o->text, INPUT_MOST, &stopped, e);
+    status st = input_read(&text, o->text, INPUT_MOST, stop_flag(), e);
     if (st == OK && text.n == 0) st = fail(e, E_FORMAT, "%s: the text is empty", o->text);
     if (st == OK) {
         const char *slash = strrchr(o->text, '/');
@@ -150,7 +129,7 @@ static void tell_gaps(const run *r) {
 /* ------------------------------------------------------------------ the run */
 
 static status run_chunk(run *r, uint32_t at, err *e) {
-    const control c = {.stop = is_stopped};
+    const control c = {.stop = stop_asked};
     const size_t first = (size_t)at * (r->chunk - 1), left = r->ids.n - first;
     const uint32_t n = (uint32_t)(left < r->chunk - 1 ? left : r->chunk - 1);
     int32_t *ids = malloc((n + 1) * sizeof *ids);
@@ -301,7 +280,8 @@ int main(int argc, char **argv) {
     args_words words;
     int rc;
     if (args_start(&spec, argc, argv, &words, &rc)) return rc;
-    install_signals();
+    stop_install(1);
+    map_guard_install();
     err e = {0};
     return work(&o, &e) == OK ? 0 : say_error(&e);
 }

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +15,7 @@
 #include "apps/lib/guard.h"
 #include "apps/lib/room.h"
 #include "apps/lib/say.h"
+#include "apps/lib/stop.h"
 #include "apps/quantizer/keys.h"
 #include "apps/quantizer/work.h"
 #include "base/cores.h"
@@ -27,24 +27,6 @@ typedef struct options {
     args_words tensors;
     bool force, dry_run;
 } options;
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int sig) {
-    (void)sig;
-    stopped = 1;
-}
-
-static void install_signals(void) {
-    struct sigaction sa = {0};
-    sa.sa_handler = on_signal;
-    sigemptyset(&sa.sa_mask);
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    sigaction(SIGHUP, &sa, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file beyond the user's limit is a failed write, not a death */
-    map_guard_install();
-}
 
 /* The rename at the end would take the input away under its own name. */
 static status check_out(const options *o, err *e) {
@@ -115,7 +97,7 @@ static status write_file(const options *o, const input *in, const scheme *p, con
     partial *to;
     pool *threads = NULL;
     status st =
-        partial_open(&to, o->out, key_of(in, head, importance), o->force, &stopped, &found, e);
+        partial_open(&to, o->out, key_of(in, head, importance), o->force, stop_flag(), &found, e);
     if (st != OK) return st;
     const uint64_t have = partial_have(to);
     st = room_check(o->out, bytes > have ? bytes - have : 0, e);
@@ -125,7 +107,7 @@ static status write_file(const options *o, const input *in, const scheme *p, con
     else if (st == OK && found)
         say_note("%s.part: %s", o->out, found);
     if (st == OK) st = pool_new(&threads, (uint32_t)o->threads, e);
-    if (st == OK) st = work_run(in, p, head, to, threads, &stopped, e);
+    if (st == OK) st = work_run(in, p, head, to, threads, stop_flag(), e);
     pool_free(threads);
     if (st == OK) return partial_publish(to, e);
     if (st == E_FORMAT) /* the input is at fault: nothing can go on from here */
@@ -138,7 +120,7 @@ static status write_file(const options *o, const input *in, const scheme *p, con
 static status run(const options *o, const scheme_wish *w, input *in, err *e) {
     scheme p;
     buf head = {0};
-    status st = scheme_make(&p, in, w, &stopped, e);
+    status st = scheme_make(&p, in, w, stop_flag(), e);
     if (st != OK) return st;
     st = write_head(o, in, &p, w, &head, e);
     if (st == OK && o->dry_run) {
@@ -162,7 +144,7 @@ static status quantize(const options *o, err *e) {
     for (size_t i = 0; i < o->tensors.n && st == OK; i++)
         st = recipe_rule_read(&rules[i], o->tensors.at[i], e);
     if (st == OK && o->importance) st = imatrix_read(&importance, o->importance, e);
-    if (st == OK) st = input_open(&in, o->in, (file_layout)o->layout, &stopped, e);
+    if (st == OK) st = input_open(&in, o->in, (file_layout)o->layout, stop_flag(), e);
     const scheme_wish w = {.recipe = (recipe_id)o->recipe,
                          .rules = rules,
                          .n_rules = o->tensors.n,
@@ -246,6 +228,7 @@ int main(int argc, char **argv) {
     if (args_start(&spec, argc, argv, &words, &rc)) return rc;
     err e;
     if (read_words(&o, &words, &e) != OK) return say_error(&e);
-    install_signals();
+    stop_install(0);
+    map_guard_install();
     return quantize(&o, &e) == OK ? 0 : say_error(&e);
 }

@@ -19,7 +19,7 @@ struct curl_run {
     pid_t pid;
     int out, say; /* its stdout and stderr */
     bool ended;   /* its stdout is at the end */
-    volatile sig_atomic_t *stop;
+    const volatile sig_atomic_t *stop;
 };
 
 /* ------------------------------------------------------------------ starting */

@@ -27,7 +27,7 @@ typedef struct curl_request {
     const char
         *if_range; /* with `from`: only if the file is still the one of that name; NULL: always */
     uint32_t timeout; /* seconds to connect, and without a byte                                   */
-    volatile sig_atomic_t
+    const volatile sig_atomic_t
         *stop; /* set: reading ends with E_CANCELLED                               */
 } curl_request;
 

@@ -26,7 +26,7 @@ typedef struct fetch_options {
     const char *sum;  /* SHA-256 in lower-case hex that it must have; NULL: as the server says */
     uint32_t tries;   /* how often in a row a connection may bring nothing new */
     uint32_t timeout; /* seconds */
-    volatile sig_atomic_t *stop;
+    const volatile sig_atomic_t *stop;
 } fetch_options;
 
 typedef struct fetch_result {

@@ -88,7 +88,7 @@ static bool note_read(part *p) {
 
 /* ------------------------------------------------------------------ opening */
 
-status part_sum_file(sha256 *s, int fd, uint64_t n, const char *name, volatile sig_atomic_t *stop,
+status part_sum_file(sha256 *s, int fd, uint64_t n, const char *name, const volatile sig_atomic_t *stop,
                      err *e) {
     progress bar;
     status st = OK;
@@ -155,7 +155,7 @@ static status open_locked(part *p, err *e) {
     return fail(e, E_IO, "%s: others keep replacing it: try again", p->path);
 }
 
-status part_open(part *p, const char *out, volatile sig_atomic_t *stop, err *e) {
+status part_open(part *p, const char *out, const volatile sig_atomic_t *stop, err *e) {
     *p = (part){.fd = -1};
     sha256_start(&p->sum);
     if ((size_t)snprintf(p->path, sizeof p->path, "%s.part", out) >= sizeof p->path ||

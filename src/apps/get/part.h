@@ -28,7 +28,7 @@ typedef struct part {
 } part;
 
 /* For the file `out`. What is there from an earlier run is read once, for its sum. */
-status part_open(part *p, const char *out, volatile sig_atomic_t *stop, err *e);
+status part_open(part *p, const char *out, const volatile sig_atomic_t *stop, err *e);
 /* From the first byte, of the version of the file that `h` tells of. */
 status part_begin(part *p, const head *h, err *e);
 status part_add(part *p, const void *bytes, size_t n, err *e);
@@ -39,7 +39,7 @@ void part_close(part *p);
 void part_remove(part *p);
 
 /* The sum of an open file's first n bytes, with a bar on a terminal. */
-status part_sum_file(sha256 *s, int fd, uint64_t n, const char *name, volatile sig_atomic_t *stop,
+status part_sum_file(sha256 *s, int fd, uint64_t n, const char *name, const volatile sig_atomic_t *stop,
                      err *e);
 
 #endif
