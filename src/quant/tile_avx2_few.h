@@ -25,8 +25,8 @@
 #include "quant/tile_avx2.h"
 
 enum {
-    FEW = 3, /* rows of activations */
-    AHEAD = 800 /* bytes of a row that are called for before they are met */
+    FEW = 3,    /* rows of activations */
+    AHEAD = 800 /* bytes of a row that are called for before they are met: 2200 were 15% slower */
 };
 
 /* ---- adding up ---- */
