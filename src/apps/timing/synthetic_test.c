@@ -1,6 +1,7 @@
 #include "apps/timing/synthetic.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -167,15 +168,16 @@ TEST(every_recipe_gives_a_model_that_runs) {
     }
 }
 
+/* Asked by every thread that makes blocks. */
 static bool stop_at_once(void *self) {
-    (*(int *)self)++;
+    atomic_fetch_add((atomic_int *)self, 1);
     return true;
 }
 
 TEST(making_a_model_can_be_stopped) {
     const synthetic_spec s = spec_of("small");
     synthetic *m = NULL;
-    int asked = 0;
+    atomic_int asked = 0;
     const control c = {.stop = stop_at_once, .self = &asked};
     err e = {0};
     CHECK(synthetic_new(&m, &s, 2, &c, &e) == E_CANCELLED && m == NULL && asked > 0);
